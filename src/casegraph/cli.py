@@ -1,0 +1,224 @@
+"""The commands: serve, sandbox, schema, query, check.
+
+Each says plainly what it does and ends with a code that a script can rely on: 0 done, 1 the thing
+asked for failed, 2 it was asked wrongly.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from casegraph.app import create_app, create_gateway
+from casegraph.checks import Finding, check_upstreams
+from casegraph.engine.standard import Operation
+from casegraph.errors import SettingsInvalid
+from casegraph.graph.examples import ExampleQuery, examples
+from casegraph.graph.schema import build_schema, sdl
+from casegraph.sandbox.server import build
+from casegraph.sandbox.serving import serve as serve_on_socket
+from casegraph.sandbox.serving import start_in_thread
+from casegraph.sandbox.world import World, build_world
+from casegraph.settings import Settings, load_settings, unknown_variables
+from casegraph.wiring import wire
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="One GraphQL question, one case: a gateway over four case systems.",
+)
+_out = Console(soft_wrap=True, highlight=False)
+_err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except SettingsInvalid as error:
+        _err.print(f"casegraph: {error}", markup=False)
+        sys.exit(2)
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+) -> None:
+    """Run the gateway; on the bundled upstreams when none is configured."""
+    settings, world = _settings_or_sandbox(config, host=host, port=port)
+    shown = _examples(settings, world)
+
+    def ready(chosen: int) -> None:
+        _welcome(settings, world, shown, f"http://{_shown_host(settings.host)}:{chosen}")
+
+    _serve(lambda: serve_on_socket(create_app(settings, shown), settings.host, settings.port, ready))
+
+
+@app.command()
+def sandbox(  # noqa: PLR0913  one parameter per option
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8100,
+    latency: Annotated[float, typer.Option(min=0, help="Delay of every answer, in ms.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which world: the same seed, the same world.")] = 7,
+    cases: Annotated[int, typer.Option(min=50, help="How many cases the hub has.")] = 2500,
+) -> None:
+    """Run the four bundled upstreams alone; prints what points a gateway at them."""
+    built = build(build_world(seed=seed, cases=cases), latency_ms=latency)
+
+    def ready(chosen: int) -> None:
+        base = f"http://{_shown_host(host)}:{chosen}"
+        _out.print(f"# The four upstreams of casegraph's sandbox ({cases} cases, seed {seed}).")
+        _out.print(f"# Calls so far: {base}/__control/calls — paste the lines below to point a")
+        _out.print("# gateway at them.", markup=False)
+        for name, value in built.environment(base).items():
+            _out.print(f"export {name}={shlex.quote(value)}", markup=False)
+
+    _serve(lambda: serve_on_socket(built.app, host, port, ready))
+
+
+@app.command()
+def schema(
+    check: Annotated[
+        Path | None, typer.Option(help="Compare with this file instead of printing.")
+    ] = None,
+) -> None:
+    """Print the schema, or compare it with a file."""
+    text = sdl(build_schema())
+    if check is None:
+        sys.stdout.write(text)
+        return
+    try:
+        same = check.read_text(encoding="utf-8") == text
+    except OSError as error:
+        raise SettingsInvalid(f"{check}: {error.strerror or 'cannot be read'}.") from None
+    if not same:
+        _err.print(f"{check} is not the schema of this code; print it anew.", markup=False)
+        raise typer.Exit(1)
+    _out.print(f"{check} is up to date.", markup=False)
+
+
+@app.command()
+def query(
+    document: Annotated[str, typer.Argument(help="File with a GraphQL document, or - for stdin.")],
+    variables: Annotated[str, typer.Option(help="Variables, as a JSON object.")] = "{}",
+    operation: Annotated[str | None, typer.Option(help="Which operation of several.")] = None,
+    config: Config = None,
+) -> None:
+    """Run a document and print the answer; exit code 1 when it has errors."""
+    text = sys.stdin.read() if document == "-" else _read(Path(document))
+    try:
+        values = json.loads(variables)
+    except json.JSONDecodeError as error:
+        raise SettingsInvalid(f"--variables: not JSON ({error}).") from None
+    if not isinstance(values, dict):
+        raise SettingsInvalid("--variables: a JSON object is asked for.")
+    settings, _ = _settings_or_sandbox(config)
+    answer = asyncio.run(_run_query(settings, Operation(text, values, operation)))
+    if _out.is_terminal:
+        _out.print_json(answer)
+    else:
+        sys.stdout.write(json.dumps(json.loads(answer), indent=2, ensure_ascii=False) + "\n")
+    if "errors" in json.loads(answer):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(config: Config = None) -> None:
+    """Ask each configured upstream once: is it reachable, are the credentials accepted?"""
+    settings = load_settings(config)
+    _warn_of_unknown()
+    findings = asyncio.run(_check(settings))
+    for finding in findings:
+        style = "green" if finding.ok else "red"
+        _out.print("ok  " if finding.ok else "FAIL", style=style, end=" ")
+        _out.print(f"{finding.upstream:<18} {finding.text}", markup=False)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _settings_or_sandbox(config: Path | None, **overrides: Any) -> tuple[Settings, World | None]:
+    """Return the settings; when no upstream is configured, with the bundled ones started."""
+    settings = load_settings(config, **overrides)
+    _warn_of_unknown()
+    if any(upstream.is_configured() for upstream in settings.upstreams().values()):
+        return settings, None
+    world = build_world()
+    running = start_in_thread(build(world).app)
+    os.environ.update(build(world).environment(running.url))
+    return load_settings(config, **overrides), world
+
+
+def _examples(settings: Settings, world: World | None) -> tuple[ExampleQuery, ...]:
+    if world is None:
+        hub = (settings.action_management.hubs or ("1",))[0]
+        return examples(hub, "1", "1")
+    odd = world.oddities
+    return examples(str(odd.hub_with_program), str(odd.case_with_everything), odd.shared_customer)
+
+
+def _welcome(
+    settings: Settings, world: World | None, shown: tuple[ExampleQuery, ...], base: str
+) -> None:
+    if world is not None:
+        _out.print("No upstream is configured: this gateway runs on the bundled upstreams.")
+    for name, upstream in settings.upstreams().items():
+        where = upstream.url if upstream.is_configured() else "not configured"
+        _out.print(f"  {name:<18} {where}", markup=False)
+    _out.print(f"\nGraphQL    {base}/graphql")
+    if settings.on_loopback(settings.explorer):
+        _out.print(f"Explorer   {base}/")
+    _out.print("\nThree questions to paste into the explorer (it has them in its tabs):")
+    for each in shown[:3]:
+        _out.print(f"\n# {each.about}\n{each.query}# variables\n{each.variables_text()}", markup=False)
+
+
+def _serve(run: Callable[[], None]) -> None:
+    try:
+        run()
+    except OSError as error:
+        raise SettingsInvalid(f"cannot listen there: {error.strerror or error}.") from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+async def _run_query(settings: Settings, operation: Operation) -> str:
+    gateway = create_gateway(settings)
+    try:
+        return (await gateway.answer(operation, "command-line")).decode()
+    finally:
+        await gateway.close()
+
+
+async def _check(settings: Settings) -> list[Finding]:
+    wired = wire(settings)
+    try:
+        return await check_upstreams(wired.sources, settings.action_management.hubs or ())
+    finally:
+        await wired.close()
+
+
+def _warn_of_unknown() -> None:
+    for name in unknown_variables(os.environ):
+        _err.print(f"casegraph: {name} is not a setting of this version; ignored.", markup=False)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{path}: cannot be read ({type(error).__name__}).") from None
+
+
+def _shown_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

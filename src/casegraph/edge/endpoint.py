@@ -1,0 +1,143 @@
+"""The GraphQL endpoint: one POST of JSON, one answer of JSON, the explorer for a browser's GET.
+
+Answers are `application/graphql-response+json` for clients that take it and `application/json`
+otherwise; a refused request is 400 in the first form and 200 in the second, because clients of the
+second throw the errors of a 4xx away.
+Invariant: every answer is JSON in UTF-8 with a code in every error; knows nothing of cases.
+"""
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+from graphql import ExecutionResult, GraphQLError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from casegraph.edge.decoding import BadRequest, decode_operation
+from casegraph.engine.standard import Operation
+
+BODY_MAX = 256 * 1024
+"""Largest request body, in bytes (reliability default)."""
+GRAPHQL_JSON = "application/graphql-response+json"
+PLAIN_JSON = "application/json"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+
+
+class Engine(Protocol):
+    """Runs one operation in one context."""
+
+    async def run(self, operation: Operation, context: Any) -> ExecutionResult:
+        """Return data and errors."""
+
+
+class GraphQLEndpoint:
+    """Answers requests for one engine.
+
+    `new_context` makes the context of a request from its id; `present` gives an error the form in
+    which it may leave; `page` answers a browser.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        new_context: Callable[[str], Any],
+        present: Callable[[GraphQLError, str], dict[str, Any]],
+        page: Callable[[], Response] | None,
+    ) -> None:
+        self._engine = engine
+        self._new_context = new_context
+        self._present = present
+        self._page = page
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        request_id = _request_id(request)
+        if request.method == "POST":
+            response = await self._post(request, request_id)
+        elif self._page is not None and "text/html" in request.headers.get("accept", ""):
+            response = self._page()
+        else:
+            response = _refusal(request_id, 405, "Send a POST with a JSON body.")
+            response.headers["allow"] = "POST"
+        response.headers["x-request-id"] = request_id
+        return response
+
+    async def _post(self, request: Request, request_id: str) -> Response:
+        if not _is_json(request.headers.get("content-type", "")):
+            return _refusal(request_id, 415, "Content-Type must be application/json in UTF-8.")
+        try:
+            body = await _read(request)
+            if body is None:
+                return _refusal(request_id, 413, f"The body is larger than {BODY_MAX} bytes.")
+            operation = decode_operation(body)
+        except BadRequest as error:
+            return _refusal(request_id, 400, str(error))
+        except ClientDisconnect:
+            return Response(status_code=499)  # nobody is there to read it
+        result = await self._engine.run(operation, self._new_context(request_id))
+        return self._answer(request, result, request_id)
+
+    def _answer(self, request: Request, result: ExecutionResult, request_id: str) -> Response:
+        answer = formatted(result, lambda error: self._present(error, request_id))
+        refused = "data" not in answer
+        typed = GRAPHQL_JSON in request.headers.get("accept", "").lower()
+        return Response(
+            encode(answer),
+            status_code=400 if refused and typed else 200,
+            media_type=f"{GRAPHQL_JSON if typed else PLAIN_JSON}; charset=utf-8",
+            headers={"vary": "Accept"},
+        )
+
+
+def formatted(
+    result: ExecutionResult, present: Callable[[GraphQLError], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return an answer's members; a request that was refused before execution has no `data`."""
+    errors = [present(error) for error in result.errors or ()]
+    answer: dict[str, Any] = {"errors": errors} if errors else {}
+    if result.data is not None or any("path" in error for error in errors):
+        answer["data"] = result.data
+    return answer
+
+
+def encode(answer: Any) -> bytes:
+    """Return an answer as JSON; text subclasses (ids) are text."""
+    return msgspec.json.encode(answer, enc_hook=str)
+
+
+async def _read(request: Request) -> bytes | None:
+    """Return the body, None when it is too large; stops reading there."""
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > BODY_MAX:
+            return None
+    return bytes(chunks)
+
+
+def _is_json(content_type: str) -> bool:
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = [text for text in parameters if text.startswith("charset=")]
+    return kind == PLAIN_JSON and all(
+        text.removeprefix("charset=").strip('"') in {"utf-8", "utf8"} for text in charsets
+    )
+
+
+def _request_id(request: Request) -> str:
+    offered = request.headers.get("x-request-id", "")
+    return offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+def _refusal(request_id: str, status: int, message: str) -> Response:
+    extensions = {"code": "BAD_REQUEST", "retryable": False, "requestId": request_id}
+    return Response(
+        encode({"errors": [{"message": message, "extensions": extensions}]}),
+        status_code=status,
+        media_type=f"{PLAIN_JSON}; charset=utf-8",
+    )
+
+

@@ -1,0 +1,155 @@
+"""Everything that can go wrong, as one tree; each leaf is a cause a client can act on.
+
+    CasegraphError                     INTERNAL
+    ├── InvalidArgument                INVALID_ARGUMENT
+    │   └── InvalidCursor              INVALID_CURSOR
+    ├── Ambiguous                      AMBIGUOUS
+    ├── LimitExceeded                  LIMIT_EXCEEDED
+    ├── SettingsInvalid                (ends the start; never reaches a client)
+    └── UpstreamError                  UNAVAILABLE
+        ├── UpstreamNotConfigured      UPSTREAM_NOT_CONFIGURED
+        ├── UpstreamUnavailable        UNAVAILABLE
+        │   └── CredentialsRefused     UNAVAILABLE
+        ├── DeadlineExceeded           DEADLINE_EXCEEDED
+        ├── RateLimited                RATE_LIMITED
+        ├── ContractViolation          UPSTREAM_CONTRACT
+        ├── UpstreamRejected           INVALID_ARGUMENT
+        ├── UpstreamNotFound           NOT_FOUND
+        ├── UpstreamConflict           CONFLICT
+        └── OutcomeUnknown             OUTCOME_UNKNOWN
+
+Invariant: a message may be read by a client as it stands. It names the upstream and the operation,
+never a URL, a header, a body, a credential or the upstream's own text. No HTTP and no GraphQL words.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class CasegraphError(Exception):
+    """Base of every failure this package raises on purpose."""
+
+    code: ClassVar[str] = "INTERNAL"
+    retryable: ClassVar[bool] = False
+
+
+class InvalidArgument(CasegraphError):
+    """The caller asked with a value that can never be right."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class InvalidCursor(InvalidArgument):
+    """The cursor is damaged, or was made for another list."""
+
+    code = "INVALID_CURSOR"
+
+    def __init__(self) -> None:
+        super().__init__("This cursor is damaged or belongs to another list; start without it.")
+
+
+class Ambiguous(CasegraphError):
+    """More than one answer fits and nothing says which; the candidates are named."""
+
+    code = "AMBIGUOUS"
+
+    def __init__(self, what: str, candidates: Sequence[str]) -> None:
+        self.candidates = tuple(candidates)
+        super().__init__(f"{what} is ambiguous; candidates: {', '.join(self.candidates)}.")
+
+
+class LimitExceeded(CasegraphError):
+    """A bound of this gateway was met before the answer was certain."""
+
+    code = "LIMIT_EXCEEDED"
+
+
+class SettingsInvalid(CasegraphError):
+    """The configuration cannot be started with; names the setting, never its secret."""
+
+
+class UpstreamError(CasegraphError):
+    """A call to one upstream did not bring what was asked."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self, upstream: str, operation: str, what: str) -> None:
+        self.upstream = upstream
+        self.operation = operation
+        self.what = what
+        super().__init__(f"{upstream}: {what} ({operation}).")
+
+
+class UpstreamNotConfigured(UpstreamError):
+    """No base URL is set for this upstream, so it cannot be asked."""
+
+    code = "UPSTREAM_NOT_CONFIGURED"
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(upstream, "setup", "this gateway is not connected to this upstream")
+
+
+class UpstreamUnavailable(UpstreamError):
+    """The upstream could not be reached or failed on its own side."""
+
+    retryable = True
+
+
+class CredentialsRefused(UpstreamUnavailable):
+    """The upstream does not accept this gateway's credentials; waiting does not help."""
+
+    retryable = False
+
+
+class DeadlineExceeded(UpstreamError):
+    """The upstream did not answer in the time there was."""
+
+    code = "DEADLINE_EXCEEDED"
+    retryable = True
+
+
+class RateLimited(UpstreamError):
+    """The upstream asks for a pause."""
+
+    code = "RATE_LIMITED"
+    retryable = True
+
+    def __init__(
+        self, upstream: str, operation: str, what: str, retry_after_ms: int | None = None
+    ) -> None:
+        self.retry_after_ms = retry_after_ms
+        super().__init__(upstream, operation, what)
+
+
+class ContractViolation(UpstreamError):
+    """The upstream's answer is not what its contract says; `path` leads to the spot."""
+
+    code = "UPSTREAM_CONTRACT"
+
+    def __init__(self, upstream: str, operation: str, what: str, path: str = "$") -> None:
+        self.path = path
+        super().__init__(upstream, operation, f"{what} at {path}")
+
+
+class UpstreamRejected(UpstreamError):
+    """The upstream calls the request wrong."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class UpstreamNotFound(UpstreamError):
+    """The upstream knows nothing under this key."""
+
+    code = "NOT_FOUND"
+
+
+class UpstreamConflict(UpstreamError):
+    """The upstream refuses because its state has moved on."""
+
+    code = "CONFLICT"
+
+
+class OutcomeUnknown(UpstreamError):
+    """A change was sent and no answer says whether it took effect."""
+
+    code = "OUTCOME_UNKNOWN"

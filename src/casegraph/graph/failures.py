@@ -1,0 +1,71 @@
+"""Our errors as GraphQL errors: a stable code, who failed, whether trying again helps, no more.
+
+The one table from causes to what a client may see. Anything that is not ours is a bug: it is logged
+with an id, and the client gets the id and nothing else.
+Invariant: `extensions` holds code, upstream, retryable, retryAfterMs and requestId only.
+"""
+
+import logging
+from typing import Any
+
+from graphql import GraphQLError
+
+from casegraph.errors import CasegraphError, RateLimited, UpstreamError
+
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+INTERNAL = "INTERNAL"
+MESSAGE_MAX = 500
+"""Longest message that leaves, in characters (reliability default)."""
+
+_NULL_BUBBLED = "Cannot return null for non-nullable field"
+
+_log = logging.getLogger("casegraph.failures")
+
+
+def present(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    """Return one error in the form it leaves the gateway in."""
+    cause = _cause(error)
+    message = error.message
+    if isinstance(cause, CasegraphError):
+        extensions = _extensions(cause)
+        message = str(cause)
+    elif cause is not None:
+        # The request id is in the client's hands; the rest stays here.
+        _log.error("unexpected failure in request %s", request_id, exc_info=cause)
+        extensions = {"code": INTERNAL, "retryable": False}
+        message = f"Something went wrong in the gateway; its log has more under {request_id}."
+    elif error.path is not None:
+        # Found while completing a value: such a text may repeat the value.
+        extensions = {"code": INTERNAL, "retryable": False}
+        if not message.startswith(_NULL_BUBBLED):
+            message = "A value did not fit its type."
+    else:
+        parse = message.startswith("Syntax Error")
+        code = PARSE_FAILED if parse else VALIDATION_FAILED
+        extensions = {"code": code, "retryable": False}
+    formatted: dict[str, Any] = {"message": message[:MESSAGE_MAX]}
+    if error.locations:
+        formatted["locations"] = [place.formatted for place in error.locations]
+    if error.path is not None:
+        formatted["path"] = error.path
+    formatted["extensions"] = {**extensions, "requestId": request_id}
+    return formatted
+
+
+def _cause(error: GraphQLError) -> BaseException | None:
+    """Return what a resolver raised; None when graphql itself found the fault."""
+    cause: BaseException | None = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def _extensions(cause: CasegraphError) -> dict[str, Any]:
+    extensions: dict[str, Any] = {"code": cause.code, "retryable": cause.retryable}
+    if isinstance(cause, UpstreamError):
+        extensions["upstream"] = cause.upstream
+    if isinstance(cause, RateLimited) and cause.retry_after_ms is not None:
+        extensions["retryAfterMs"] = cause.retry_after_ms
+    return extensions
+

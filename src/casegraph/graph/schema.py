@@ -1,0 +1,60 @@
+"""The schema, assembled from the domains, and its text.
+
+Invariant: everything in it has a description; the text is the same on every run, so that the file
+in the repository can be compared with it.
+"""
+
+from typing import Any
+
+import strawberry
+from graphql import GraphQLEnumType
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from casegraph.graph.cases import Case, Note
+from casegraph.graph.customer_cases import CUSTOMER_CASE_STATUSES, CustomerCase
+from casegraph.graph.program import LIST_TYPES, ProgramList, Role
+from casegraph.graph.query import Query
+from casegraph.graph.ratings import RATING_SCORES, Rating
+from casegraph.graph.reviews import REVIEW_STATUSES, ReviewEntry
+from casegraph.graph.scalars import SCALARS
+
+_ENUM_VALUES = {
+    "ProgramListType": LIST_TYPES,
+    "ReviewStatus": REVIEW_STATUSES,
+    "RatingScore": RATING_SCORES,
+    "CustomerCaseStatus": CUSTOMER_CASE_STATUSES,
+}
+"""Descriptions of enum values whose classes live on the wire side, which knows no GraphQL."""
+
+
+class Schema(strawberry.Schema):
+    """strawberry's schema, without its log line and traceback per field error.
+
+    The endpoint logs what is worth it, once per cause.
+    """
+
+    def process_errors(
+        self, errors: list[Any], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Leave errors to the endpoint."""
+
+
+def build_schema(*, suggestions: bool = True) -> Schema:
+    """Return the schema; without suggestions, unknown fields get no hint at real names."""
+    schema = Schema(
+        query=Query,
+        types=[Case, Note, ReviewEntry, Rating, Role, ProgramList, CustomerCase],
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not suggestions),
+    )
+    for name, values in _ENUM_VALUES.items():
+        enum = schema._schema.type_map[name]  # noqa: SLF001  strawberry offers no other way
+        if isinstance(enum, GraphQLEnumType):
+            for value, description in values.items():
+                enum.values[value].description = description
+    return schema
+
+
+def sdl(schema: Schema) -> str:
+    """Return the schema as text, ending in one newline."""
+    return schema.as_str().rstrip("\n") + "\n"

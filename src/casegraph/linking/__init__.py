@@ -1,0 +1,1 @@
+"""Who is the same case: identities, the rules that link them, and following a rule both ways."""

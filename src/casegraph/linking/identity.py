@@ -1,0 +1,44 @@
+"""What an identity is: a case's own key, the systems that know it, the one normal form of an id.
+
+Every id that enters a comparison goes through `normalise` first, and through nothing else: two
+texts mean the same identity exactly when their normal forms are equal. Invariant: normalising folds
+only what no person can see (Unicode composition, surrounding whitespace). Case, leading zeros and
+punctuation stay, because vendors give distinct records distinct ids by them.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class System(StrEnum):
+    """A system, other than the one that owns the cases, in which a case has an id."""
+
+    CASE_REVIEWS = "case_reviews"
+    RATINGS = "ratings"
+    CUSTOMER_CASES = "customer_cases"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CaseKey:
+    """A case in the system that owns it: case ids are unique within a hub only."""
+
+    hub_id: str
+    case_id: str
+
+    def normalised(self) -> "CaseKey | None":
+        """Return the key in normal form, or None where either half is blank."""
+        hub_id, case_id = normalise(self.hub_id), normalise(self.case_id)
+        if hub_id is None or case_id is None:
+            return None
+        return CaseKey(hub_id, case_id)
+
+
+def normalise(text: str | None) -> str | None:
+    """Return the normal form of an id: composed (NFC) and stripped of whitespace; blank is None.
+
+    Idempotent, because a part of a composed text is itself composed.
+    """
+    if text is None:
+        return None
+    return unicodedata.normalize("NFC", text).strip() or None

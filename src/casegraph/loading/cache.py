@@ -1,0 +1,320 @@
+"""Bytes kept for a while, in memory or in Redis, by a cache whose failure nobody notices.
+
+aiocache is a plain store here: get, set and delete, bytes in and bytes out. Its decorators log
+values, share mutable objects and fail with their backend, so none is used, nor any serializer.
+Invariants: no operation raises for a backend's sake or lasts longer than its cap; a backend that
+keeps failing is left alone for a while; the memory store is bounded in entries and bytes; neither a
+key nor a value is ever logged. No other module imports aiocache.
+"""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any, Protocol
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from aiocache import RedisCache
+from aiocache.base import BaseCache
+from aiocache.serializers import NullSerializer
+
+_log = logging.getLogger("casegraph.cache")
+
+Clock = Callable[[], float]
+"""Seconds on a clock that never goes back."""
+
+OPERATION_SECONDS = 0.05
+"""A cache slower than this costs more than it saves on calls of some 100 ms."""
+FAILURES_TO_SKIP = 5
+"""In a row; one lost packet is no outage."""
+SKIP_SECONDS = 5.0
+"""For so long a failing backend is not asked, so it adds no latency and may recover."""
+MAX_ENTRIES = 10_000
+"""Of the memory store."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Of the memory store: keys and values together."""
+REDIS_CONNECTIONS = 16
+"""At most; at 1 ms a round trip they carry more than one Python process can ask."""
+_MAX_KEY_LENGTH = 200
+_KEY_PREFIX = "casegraph:v1:"
+_JITTER = 0.1
+_LATE_SECONDS = 0.01
+
+
+class CacheUrlError(ValueError):
+    """A cache URL cannot be understood; the text never repeats it, for it may hold a password."""
+
+
+class Backend(Protocol):
+    """What is used of an aiocache cache."""
+
+    async def get(self, key: str) -> object:
+        """Return the value, or None."""
+
+    async def set(self, key: str, value: bytes, ttl: float) -> object:
+        """Keep the value for ttl seconds."""
+
+    async def delete(self, key: str) -> object:
+        """Forget the value, if there is one."""
+
+    async def close(self) -> object:
+        """Let go of connections."""
+
+
+class Cache:
+    """A byte store that fails open: trouble reads as a miss and writes as nothing done."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        clock: Clock = time.monotonic,
+        operation_seconds: float = OPERATION_SECONDS,
+        concurrency: int = REDIS_CONNECTIONS,
+    ) -> None:
+        self._backend = backend
+        self._health = _Health(clock)
+        self._seconds = operation_seconds
+        self._slots = asyncio.Semaphore(concurrency)
+        self._closed = False
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the value kept under the key, or None for a miss of any cause."""
+        value = await self._attempt(lambda: self._backend.get(key))
+        return value if isinstance(value, bytes) else None
+
+    async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
+        """Keep the value for ttl_seconds; a time to live that has run out deletes instead."""
+        # Below a millisecond Redis refuses, and aiocache reads 0 as "for ever".
+        if ttl_seconds < 0.001:  # noqa: PLR2004 - explained above
+            await self.delete(key)
+            return
+        ttl = float(ttl_seconds)
+        await self._attempt(lambda: self._backend.set(key, value, ttl=ttl))
+
+    async def delete(self, key: str) -> None:
+        """Forget the value kept under the key."""
+        await self._attempt(lambda: self._backend.delete(key))
+
+    async def close(self) -> None:
+        """Close the backend; afterwards every get is a miss. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._backend.close()
+        except Exception as error:  # noqa: BLE001 - a store that cannot close must not stop the exit
+            _log.warning("cache did not close cleanly (%s)", type(error).__name__)
+
+    async def _attempt(self, operation: Callable[[], Awaitable[object]]) -> object:
+        if self._closed or not self._health.admits():
+            return None
+        cap = asyncio.timeout(self._seconds)
+        asked = False
+        try:
+            async with cap, self._slots:
+                asked = True
+                answer = await operation()
+        except TimeoutError as error:
+            # Waiting for a slot, or a timer that itself fired late, tells of a busy process: our
+            # own burst must not be taken for an outage of the backend.
+            if asked and not _fired_late(cap):
+                self._health.failed(error)
+            return None
+        except Exception as error:  # noqa: BLE001 - fail open, whatever the backend raises
+            self._health.failed(error)
+            return None
+        self._health.succeeded()
+        return answer
+
+
+class _Health:
+    """Decides when the backend is asked: after five failures in a row, once every five seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._next_probe = 0.0
+
+    def admits(self) -> bool:
+        if self._failures < FAILURES_TO_SKIP:
+            return True
+        now = self._clock()
+        if now < self._next_probe:
+            return False
+        # One caller is the probe; those beside it go on skipping until it has an answer.
+        self._next_probe = now + SKIP_SECONDS
+        return True
+
+    def failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures < FAILURES_TO_SKIP:
+            return
+        self._next_probe = self._clock() + SKIP_SECONDS
+        if self._failures == FAILURES_TO_SKIP:
+            # The class only: a backend's message may quote the key or the URL.
+            _log.warning("cache skipped after repeated failures (%s)", type(error).__name__)
+
+    def succeeded(self) -> None:
+        if self._failures >= FAILURES_TO_SKIP:
+            _log.info("cache available again")
+        self._failures = 0
+
+
+def open_cache(
+    url: str,
+    *,
+    clock: Clock = time.monotonic,
+    operation_seconds: float = OPERATION_SECONDS,
+    max_entries: int = MAX_ENTRIES,
+    max_bytes: int = MAX_BYTES,
+) -> Cache:
+    """Return the cache at `memory://` or `redis://[user:password@]host[:port][/db]`.
+
+    Nothing is connected yet: an absent Redis is a cache that misses. Raises CacheUrlError.
+    """
+    # At level DEBUG aiocache would write every key into the log.
+    logging.getLogger("aiocache").setLevel(logging.INFO)
+    backend: Backend
+    if url == "memory://":
+        backend = _MemoryStore(clock, max_entries, max_bytes)
+    else:
+        backend = _RedisStore(**_redis_options(url))
+    return Cache(backend, clock=clock, operation_seconds=operation_seconds)
+
+
+def cache_key(*parts: str) -> str:
+    """Return the versioned key of these parts: different parts never give the same key.
+
+    Raises ValueError for an empty part, which is a scope somebody forgot to fill in. A key that
+    would be long, or could not be written as UTF-8, becomes a digest.
+    """
+    if not parts or not all(parts):
+        raise ValueError("a cache key needs parts, and none of them empty")
+    key = _KEY_PREFIX + ":".join(part.replace("%", "%25").replace(":", "%3A") for part in parts)
+    if len(key) <= _MAX_KEY_LENGTH and key.isascii():
+        return key
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    # The empty part marks a digest: no key made of parts has one.
+    return f"{_KEY_PREFIX}:{digest}"
+
+
+def jittered(ttl_seconds: float, random: Random) -> float:
+    """Return the time to live, ±10 %, so that entries written together expire apart."""
+    return ttl_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)
+
+
+class _MemoryStore(BaseCache):  # type: ignore[misc] # aiocache has no types
+    """A bounded store under aiocache's operations; the least recently used entry goes first.
+
+    aiocache's own memory cache has no bound and a timer per entry. Here a dead entry goes when it
+    is read or when it has become the least recently used, which the bounds make soon enough.
+    """
+
+    NAME = "casegraph-memory"
+
+    def __init__(self, clock: Clock, max_entries: int, max_bytes: int) -> None:
+        super().__init__(serializer=NullSerializer(), timeout=None)
+        self._clock = clock
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._bytes = 0
+
+    async def _get(self, key: str, **_ignored: object) -> bytes | None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        value, expires_at = entry
+        if self._clock() >= expires_at:
+            self._remove(key)
+            return None
+        self._entries.move_to_end(key)
+        return value
+
+    async def _set(self, key: str, value: bytes, ttl: float, **_ignored: object) -> bool:
+        self._remove(key)
+        size = _size(key, value)
+        if size > self._max_bytes:
+            return False
+        self._entries[key] = (value, self._clock() + ttl)
+        self._bytes += size
+        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
+            self._remove(next(iter(self._entries)))
+        return True
+
+    async def _delete(self, key: str, **_ignored: object) -> int:
+        return int(self._remove(key))
+
+    async def _close(self, *_args: object, **_ignored: object) -> None:
+        self._entries.clear()
+        self._bytes = 0
+
+    def _remove(self, key: str) -> bool:
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return False
+        self._bytes -= _size(key, entry[0])
+        return True
+
+
+class _RedisStore(RedisCache):  # type: ignore[misc] # aiocache has no types
+    """aiocache's Redis cache, told to leave bytes and time alone.
+
+    Time: its own time-out (5 s, 20 us an operation) and the driver's are off; `Cache` caps. The
+    protocol is RESP2: under RESP3 the driver (8.x) listens for maintenance notices, and then no
+    longer checks a pooled connection for a leftover reply. A cancelled operation closes its
+    connection, so the next one cannot read its answer.
+    """
+
+    def __init__(self, username: str | None, **options: Any) -> None:
+        super().__init__(
+            serializer=NullSerializer(encoding=None),
+            timeout=None,
+            pool_max_size=REDIS_CONNECTIONS,
+            connection_pool_kwargs={"protocol": 2, "socket_timeout": None, "username": username},
+            **options,
+        )
+
+    async def _close(self, *_args: object, **_ignored: object) -> None:
+        # aiocache calls close(), which the driver has deprecated.
+        await self.client.aclose()
+
+
+def _redis_options(url: str) -> dict[str, Any]:
+    try:
+        split = urlsplit(url)
+        port = split.port or 6379
+    except ValueError:
+        raise CacheUrlError("the cache URL's host or port cannot be read") from None
+    if split.scheme != "redis" or not split.hostname or split.query or split.fragment:
+        raise CacheUrlError("the cache URL is memory:// or redis://[:password@]host:port/db")
+    return {
+        "endpoint": split.hostname,
+        "port": port,
+        "db": _database(split),
+        "username": unquote(split.username) if split.username else None,
+        "password": unquote(split.password) if split.password else None,
+    }
+
+
+def _database(split: SplitResult) -> int:
+    number = split.path.removeprefix("/")
+    if not number:
+        return 0
+    if not (number.isascii() and number.isdigit()):
+        raise CacheUrlError("the cache URL's path is the number of a Redis database")
+    return int(number)
+
+
+def _size(key: str, value: bytes) -> int:
+    return len(key) + len(value)
+
+
+def _fired_late(cap: asyncio.Timeout) -> bool:
+    due = cap.when()
+    return due is not None and asyncio.get_running_loop().time() - due > _LATE_SECONDS

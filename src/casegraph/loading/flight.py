@@ -1,0 +1,169 @@
+"""One call for everyone who asks the same thing at the same time.
+
+Callers with equal keys share one detached task. Awaiting one task from two callers directly would
+let the first caller's cancellation kill the second's answer; here each caller waits behind a shield
+and is counted, and only the last one out cancels the task. Invariants: at most one call per key is
+in flight; an outcome, good or bad, reaches those waiting and is then forgotten; a caller that was
+not itself cancelled never sees a CancelledError. Whoever must not share an answer (another
+identity, another scope) must not share a key: the key is all this module knows.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class FlightCancelledError(RuntimeError):
+    """The shared call was cancelled from outside while this caller still waited for it."""
+
+
+class SingleFlight:
+    """Shares calls in flight by key, within one event loop."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, _Flight] = {}
+        # The event loop itself holds tasks weakly.
+        self._tasks: set[asyncio.Task[_Outcome]] = set()
+
+    async def do(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
+        """Return what the call for this key returns, or raise what it raises.
+
+        The call runs in the first caller's context variables, detached from its cancellation: a
+        deadline that must bind it belongs inside `make`. It must not ask for its own key again.
+
+        Of a failure, the first waiter gets the exception itself and every other a twin: same class
+        and attributes, same inner traceback, own outer one. Raising one object for all would
+        prepend each caller's frames to the same traceback and show them in each other's logs.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._depart(key, make)
+        flight.waiters += 1
+        try:
+            outcome = await asyncio.shield(flight.task)
+        except asyncio.CancelledError:
+            if flight.task.cancelled() and not _cancelling():
+                raise FlightCancelledError("the shared call was cancelled") from None
+            raise
+        finally:
+            flight.waiters -= 1
+            if not flight.waiters:
+                self._abandon(key, flight)
+        if isinstance(outcome, _Failed):
+            try:
+                raise outcome.next_error()
+            finally:
+                # The traceback holds this frame; holding the outcome from here would be a cycle.
+                del flight, outcome
+        value: T = outcome.value
+        return value
+
+    def forget(self, key: Hashable) -> None:
+        """Let the next caller start a new call; those waiting still get the old one's answer."""
+        self._flights.pop(key, None)
+
+    async def close(self) -> None:
+        """Cancel the calls in flight and return when they have ended."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _depart(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> "_Flight":
+        flight = _Flight(asyncio.create_task(_captured(make)))
+        self._flights[key] = flight
+        self._tasks.add(flight.task)
+        flight.task.add_done_callback(lambda task: self._land(key, flight, task))
+        return flight
+
+    def _land(self, key: Hashable, flight: "_Flight", task: "asyncio.Task[_Outcome]") -> None:
+        self._tasks.discard(task)
+        self._drop(key, flight)
+
+    def _abandon(self, key: Hashable, flight: "_Flight") -> None:
+        self._drop(key, flight)
+        if not flight.task.done():
+            flight.task.cancel()
+
+    def _drop(self, key: Hashable, flight: "_Flight") -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    task: "asyncio.Task[_Outcome]"
+    waiters: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Landed:
+    value: Any
+
+
+class _Failed:
+    """A failure as a value, so that no task ever ends with an exception nobody retrieved."""
+
+    __slots__ = ("_error", "_taken", "_traceback")
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        self._traceback = error.__traceback__
+        self._taken = False
+
+    def next_error(self) -> Exception:
+        if not self._taken:
+            self._taken = True
+            return self._error
+        return _twin(self._error, self._traceback)
+
+
+_Outcome = _Landed | _Failed
+
+
+async def _captured(make: Callable[[], Awaitable[Any]]) -> _Outcome:
+    try:
+        return _Landed(await make())
+    except Exception as error:  # noqa: BLE001 - carried to every waiter, which raises it
+        return _Failed(error)
+
+
+def _twin(error: Exception, traceback: TracebackType | None) -> Exception:
+    """Return another exception that says the same, with the given traceback.
+
+    Made without __init__, whose parameters need not be `args`. A class whose instances cannot be
+    made so (a few built-in ones keep their text in C fields) gives the exception itself, its
+    traceback wound back: shared, but not growing.
+    """
+    kind = type(error)
+    try:
+        twin = kind.__new__(kind, *error.args)
+        twin.__dict__.update(error.__dict__)
+        for name in _slots(kind):
+            if hasattr(error, name):
+                object.__setattr__(twin, name, getattr(error, name))
+        faithful = type(twin) is kind and str(twin) == str(error)
+    except Exception:  # noqa: BLE001 - whatever a foreign class does when made in an unusual way
+        faithful = False
+    if not faithful:
+        return error.with_traceback(traceback)
+    if hasattr(error, "__notes__"):
+        twin.__notes__ = list(error.__notes__)
+    twin.__cause__, twin.__context__ = error.__cause__, error.__context__
+    twin.__suppress_context__ = error.__suppress_context__
+    return twin.with_traceback(traceback)
+
+
+def _slots(kind: type) -> list[str]:
+    declared = [vars(base).get("__slots__", ()) for base in kind.__mro__]
+    return [name for names in declared for name in ((names,) if isinstance(names, str) else names)]
+
+
+def _cancelling() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

@@ -1,0 +1,158 @@
+"""What this process knows of links between the systems: rules, hubs, and what it has found out.
+
+Two findings are worth keeping: in which hub a bare case number was found, and which cases carry
+which value in a data field, which no upstream can be asked and only a walk over the hub's cases
+tells. Both are kept for five minutes and hold keys only, never data.
+Invariant: a finding is used only when the search behind it was complete; an index that was cut is
+an error, never an answer.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from casegraph.errors import LimitExceeded, UpstreamNotFound
+from casegraph.linking.identity import CaseKey, System, normalise
+from casegraph.linking.rules import CaseIdRule, DataFieldRule, Rule
+from casegraph.linking.table import IdentityTable
+from casegraph.loading.flight import SingleFlight
+from casegraph.loading.lookups import LookUps
+from casegraph.loading.sources import Sources
+from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
+from casegraph.upstreams.action_management.records import Case
+
+FINDING_SECONDS = 300.0
+"""How long a finding is kept: as long as the look-ups it belongs to."""
+FINDINGS_MAX = 10_000
+"""Most case numbers whose hub is remembered (reliability default for memory caches)."""
+INDEX_PAGES = 50
+"""Most pages of 100 cases that one hub's index reads: 5,000 cases; a larger hub needs a table."""
+
+DEFAULT_RULES: Mapping[System, Rule] = MappingProxyType(
+    {
+        System.CASE_REVIEWS: CaseIdRule(),
+        System.RATINGS: CaseIdRule(),
+        System.CUSTOMER_CASES: DataFieldRule("customer_id"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkConfig:
+    """How the systems' ids belong together, and in which hubs bare case numbers are looked for."""
+
+    rules: Mapping[System, Rule] = field(default_factory=lambda: DEFAULT_RULES)
+    tables: Mapping[System, IdentityTable] = field(default_factory=dict)
+    hubs: tuple[str, ...] = ()
+    """Empty: the hubs that the vendor lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    by_value: Mapping[str, tuple[CaseKey, ...]]
+    made_at: float
+
+
+class Links:
+    """The rules and findings of one process, shared by all requests."""
+
+    def __init__(
+        self,
+        config: LinkConfig,
+        sources: Sources,
+        look_ups: LookUps,
+        clock: Callable[[], float],
+    ) -> None:
+        self.config = config
+        self._sources = sources
+        self._look_ups = look_ups
+        self._clock = clock
+        self._flight = SingleFlight()
+        self._found: OrderedDict[str, tuple[CaseKey, float]] = OrderedDict()
+        self._indexes: dict[tuple[str, str], _Index] = {}
+
+    async def hubs(self) -> tuple[str, ...]:
+        """Return the hubs in which a case may be."""
+        return self.config.hubs or await self._look_ups.hub_ids()
+
+    def remembered(self, case_id: str) -> CaseKey | None:
+        """Return where a bare case number was found, while that is recent."""
+        found = self._found.get(case_id)
+        if found is None or self._clock() - found[1] > FINDING_SECONDS:
+            return None
+        return found[0]
+
+    def remember(self, case_id: str, key: CaseKey) -> None:
+        """Keep where a bare case number was found."""
+        self._found[case_id] = (key, self._clock())
+        self._found.move_to_end(case_id)
+        while len(self._found) > FINDINGS_MAX:
+            self._found.popitem(last=False)
+
+    async def cases_with(
+        self, question_name: str, value: str, hubs: Sequence[str]
+    ) -> tuple[CaseKey, ...]:
+        """Return the cases whose data field holds the value; raises LimitExceeded for huge hubs."""
+        keys: list[CaseKey] = []
+        for hub_id in hubs:
+            index = await self._index(hub_id, question_name)
+            keys.extend(index.by_value.get(value, ()))
+        return tuple(keys)
+
+    async def close(self) -> None:
+        """Cancel the walks in flight."""
+        await self._flight.close()
+
+    async def _index(self, hub_id: str, question_name: str) -> _Index:
+        key = (hub_id, question_name)
+        index = self._indexes.get(key)
+        if index is not None and self._clock() - index.made_at <= FINDING_SECONDS:
+            return index
+        return await self._flight.do(key, lambda: self._walk(hub_id, question_name))
+
+    async def _walk(self, hub_id: str, question_name: str) -> _Index:
+        """Read all cases of a hub by ascending id, so that new ones land at the end."""
+        client = self._sources.action_management
+        made_at = self._clock()
+        found: dict[str, dict[CaseKey, None]] = {}
+        skip = 0
+        for _ in range(INDEX_PAGES):
+            query = CaseQuery(top=CASE_PAGE_MAX, skip=skip, order_by="id", ascending=True)
+            try:
+                page = await client.case_query(hub_id, query)
+            except UpstreamNotFound:
+                break  # a hub without a program has no cases
+            for case in page.items:
+                for value in _values(case, question_name):
+                    key = CaseKey(hub_id, str(case.case_id))
+                    found.setdefault(value, {})[key] = None
+            skip += len(page.items)
+            if not page.items or skip >= page.total_count:
+                break
+        else:
+            raise LimitExceeded(
+                f"Hub {hub_id} has more than {INDEX_PAGES * CASE_PAGE_MAX} cases, too many to look"
+                f" through for {question_name!r}; a table rule links them."
+            )
+        index = _Index({value: tuple(keys) for value, keys in found.items()}, made_at)
+        self._indexes[(hub_id, question_name)] = index
+        return index
+
+
+def _values(case: Case, question_name: str) -> set[str]:
+    return {
+        value
+        for name, text in data_fields(case)
+        if normalise(name) == question_name and (value := normalise(text)) is not None
+    }
+
+
+def data_fields(case: Case) -> tuple[tuple[str | None, str | None], ...]:
+    """Return a case's data fields as evidence for linking; unreadable ones are none."""
+    fields = case.data_fields if isinstance(case.data_fields, tuple) else ()
+    return tuple((_text(item.question_name), _text(item.value)) for item in fields)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,83 @@
+"""A page of a long list, as the loading side hands it over: rows, where each stands, what is left.
+
+Where a row stands is a short tuple that only the list that made it understands; the graph turns it
+into a cursor. What costs something of its own (a count, a look at the next page, a position) is a
+function here, so that nobody pays for what nobody asked.
+Invariant: resuming after a row's position never repeats that row.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Position: TypeAlias = tuple[str | int, ...]
+"""Where a row stands in its list."""
+
+
+async def _unknown() -> int | None:
+    return None
+
+
+async def _no() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """Rows of one page and what is known of the list around them."""
+
+    items: Sequence[T]
+    position: Callable[[int], Position]
+    """Where the row with this index stands."""
+    has_next: Callable[[], Awaitable[bool]] = _no
+    has_previous: bool = False
+    count: Callable[[], Awaitable[int | None]] = _unknown
+    end: Position | None = None
+    """Where to go on from; the last row's position unless the walk stopped further on."""
+    incomplete_reason: str | None = None
+    """Why rows may be missing from this page; None when none is."""
+
+
+def known(value: T) -> Callable[[], Awaitable[T]]:
+    """Return a function for a value that is in hand."""
+
+    async def answer() -> T:
+        return value
+
+    return answer
+
+
+def slice_after(
+    rows: Sequence[T],
+    key: Callable[[T], str],
+    first: int,
+    after: Position | None,
+    incomplete_reason: str | None = None,
+) -> Listing[T]:
+    """Return the page of a list that is wholly in hand.
+
+    The position is the row's index and key: if the row is no longer where it was, it is searched;
+    if it is gone, its old index tells where to go on.
+    """
+    start = 0 if after is None else _resume(rows, key, after)
+    page = rows[start : start + first]
+    return Listing(
+        items=page,
+        position=lambda index: (start + index, key(page[index])),
+        has_next=known(start + len(page) < len(rows)),
+        has_previous=start > 0,
+        count=known(None if incomplete_reason else len(rows)),
+        incomplete_reason=incomplete_reason,
+    )
+
+
+def _resume(rows: Sequence[T], key: Callable[[T], str], after: Position) -> int:
+    index, wanted = int(after[0]), str(after[1])
+    if index < len(rows) and key(rows[index]) == wanted:
+        return index + 1
+    for other, row in enumerate(rows):
+        if key(row) == wanted:
+            return other + 1
+    return min(index, len(rows))

@@ -1,0 +1,107 @@
+"""What changes seldom and is asked by everyone: program lists, roles, hubs, workflow names.
+
+Each is read whole in one call and kept for five minutes, give or take a tenth, for all requests of
+the process, or of all processes when the cache is a Redis.
+Invariant: entries are JSON under the vendors' names, so any version of this gateway that reads the
+same records can read them; whatever cannot be read is a miss.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, TypeVar
+
+import msgspec
+
+from casegraph.loading.cache import Cache
+from casegraph.loading.flight import SingleFlight
+from casegraph.loading.lookup import LookUp
+from casegraph.loading.sources import Sources
+from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
+from casegraph.upstreams.action_management.records import Hub, ProgramList, Role
+from casegraph.upstreams.decode import Shape, encode
+
+TTL_SECONDS = 300.0
+"""Lists and roles change when an administrator edits the program; design default five minutes."""
+
+R = TypeVar("R")
+
+
+class LookUps:
+    """The look-ups of one process, shared by all requests."""
+
+    def __init__(
+        self, sources: Sources, cache: Cache, random: Random, ttl_seconds: float = TTL_SECONDS
+    ) -> None:
+        self._sources = sources
+        self._flight = SingleFlight()
+
+        def look_up(name: str, decode: Callable[[bytes], R]) -> LookUp[R]:
+            return LookUp(
+                cache, self._flight, name, ttl_seconds, encode=encode, decode=decode, random=random
+            )
+
+        self._lists = look_up("lists", _records(ProgramList))
+        self._roles = look_up("roles", _records(Role))
+        self._hubs = look_up("hubs", _records(Hub))
+        self._workflows = look_up("workflows", _names)
+
+    async def program_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
+        """Return the hub's program lists, in the vendor's order."""
+        client = self._sources.action_management
+        lists = await self._lists.get((hub_id,), lambda: client.program_lists(hub_id))
+        return _stamped(lists, hub_id)
+
+    async def roles(self, hub_id: str) -> tuple[Role, ...]:
+        """Return the hub's roles."""
+        client = self._sources.action_management
+        return _stamped(await self._roles.get((hub_id,), lambda: client.roles(hub_id)), hub_id)
+
+    async def hub_ids(self) -> tuple[str, ...]:
+        """Return the hubs that the credentials may see."""
+        hubs = await self._hubs.get(("all",), self._sources.action_management.hubs)
+        return tuple(str(hub.hub_id) for hub in hubs)
+
+    async def workflow_names(self, hub_id: str) -> dict[str, str]:
+        """Return the names of the workflows of the hub's newest cases, by workflow id.
+
+        No endpoint lists workflows and case details leave their names out; a page of the case list
+        tells those in use.
+        """
+        client = self._sources.action_management
+
+        async def fetch() -> dict[str, str]:
+            page = await client.case_query(hub_id, CaseQuery(top=CASE_PAGE_MAX))
+            return {
+                str(case.workflow_id): case.workflow_name
+                for case in page.items
+                if isinstance(case.workflow_id, str) and isinstance(case.workflow_name, str)
+            }
+
+        return await self._workflows.get((hub_id,), fetch)
+
+    async def close(self) -> None:
+        """Finish what is being written to the cache and cancel what is being read."""
+        await self._flight.close()
+        for look_up in (self._lists, self._roles, self._hubs, self._workflows):
+            await look_up.close()
+
+
+def _records(kind: type[R]) -> Callable[[bytes], tuple[R, ...]]:
+    shape: Shape[tuple[R, ...]] = Shape(tuple[kind, ...])  # type: ignore[valid-type]  # a run-time type
+    return shape.read_strictly
+
+
+def _names(stored: bytes) -> dict[str, str]:
+    return msgspec.json.decode(stored, type=dict[str, str])
+
+
+def _stamped(records: tuple[R, ...], hub_id: str) -> tuple[R, ...]:
+    """Tell records their hub: it is not under the vendor's names, so the cache may lack it."""
+    for record in records:
+        if getattr(record, "hub_id", None) != hub_id:
+            _set_hub(record, hub_id)
+    return records
+
+
+def _set_hub(record: Any, hub_id: str) -> None:
+    msgspec.structs.force_setattr(record, "hub_id", hub_id)

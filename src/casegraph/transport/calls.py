@@ -1,0 +1,52 @@
+"""One outgoing call, as values: what is asked, what may be done with it, what came back.
+
+Every layer of the chain has the same shape, `Call -> Reply`, so that each behaviour is one small
+file that knows nothing of the others.
+Invariant: values are frozen; a layer that changes a call makes a new one. `repr` shows neither
+headers nor bodies nor the query, because all three can hold secrets.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+
+class Effect(Enum):
+    """What repeating a call does upstream; declared per operation, never read off the method."""
+
+    READ = "read"
+    """Nothing, however often: also a read made with POST."""
+    REPEATABLE = "repeatable"
+    """The same end state, which a read can check: PUT of a whole object, DELETE."""
+    ONCE = "once"
+    """Possibly a second record or a second mail: never repeated once sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to one upstream. `target` is path and query, already escaped."""
+
+    upstream: str
+    operation: str
+    effect: Effect
+    method: str
+    origin: str
+    target: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    max_bytes: int = 5 * 1024 * 1024
+    """Largest decoded body that is read, in bytes (reliability default: 5 MiB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer: header names in lower case, body decoded and within the call's cap."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
+"""A layer of the chain, or all of it."""

@@ -1,0 +1,190 @@
+"""Action Management as functions: one per endpoint of the reference page (E1 to E9), plus the hubs.
+
+Reads return records; the case document, which a later PUT must send back whole, is returned as the
+plain JSON object the vendor sent, unknown fields included.
+Invariant: addresses inside answers are never followed; hub and case ids are int32 or refused.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from casegraph.transport.calls import Effect
+from casegraph.upstreams.action_management.records import (
+    Case,
+    CasePage,
+    Hub,
+    Hubs,
+    Note,
+    NotePage,
+    ProgramList,
+    ProgramLists,
+    Role,
+    Roles,
+    stamp_case,
+)
+from casegraph.upstreams.base import Operation, Rest
+from casegraph.upstreams.decode import Shape, read_json
+from casegraph.upstreams.paths import Segment, int32
+
+CASE_QUERY = Operation("case_query", Effect.READ, "POST", "/hubs/{hub}/cases/query")
+CASE = Operation("case", Effect.READ, "GET", "/hubs/{hub}/cases/{case}")
+CASE_PUT = Operation("case_put", Effect.REPEATABLE, "PUT", "/hubs/{hub}/cases/{case}")
+CASE_DELETE = Operation("case_delete", Effect.REPEATABLE, "DELETE", "/hubs/{hub}/cases/{case}")
+CASE_NOTES = Operation("case_notes", Effect.READ, "GET", "/hubs/{hub}/cases/{case}/notes")
+CASE_NOTE = Operation("case_note", Effect.READ, "GET", "/hubs/{hub}/cases/{case}/notes/{note}")
+HUB_NOTES = Operation("hub_notes", Effect.READ, "GET", "/hubs/{hub}/notes")
+LISTS = Operation("lists", Effect.READ, "GET", "/hubs/{hub}/lists")
+ROLES = Operation("roles", Effect.READ, "GET", "/hubs/{hub}/roles")
+HUBS = Operation("hubs", Effect.READ, "GET", "/hubs")
+TOKEN = Operation("token", Effect.READ, "POST", "")
+"""Made by the token layer (see token.py); asking for a token twice does no harm."""
+OPERATIONS = (
+    CASE_QUERY, CASE, CASE_PUT, CASE_DELETE, CASE_NOTES, CASE_NOTE, HUB_NOTES, LISTS, ROLES, HUBS,
+    TOKEN,
+)  # fmt: skip
+
+CASE_PAGE_MAX = 100
+"""Largest `top` of the case query (contract §4.1)."""
+NOTE_PAGE_MAX = 1000
+"""Largest `top` of the hub's notes (contract §3, E7)."""
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+_CASE = Shape[Case](Case)
+_CASE_PAGE = Shape[CasePage](CasePage)
+_NOTE = Shape[Note](Note)
+_NOTE_PAGE = Shape[NotePage](NotePage)
+_LISTS = Shape[ProgramLists](ProgramLists)
+_ROLES = Shape[Roles](Roles)
+_HUBS = Shape[Hubs](Hubs)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseQuery:
+    """Body of E1. `order_by` is the vendor's property name; None leaves the vendor's order."""
+
+    top: int
+    skip: int = 0
+    order_by: str | None = None
+    ascending: bool = False
+    filters: Any = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body; `filters` are the caller's own, untouched."""
+        body: dict[str, Any] = {"top": self.top, "skip": self.skip}
+        if self.order_by is not None:
+            body["orderBy"] = {"property": self.order_by}
+            body["orderByAscending"] = self.ascending
+        if self.filters is not None:
+            body["filters"] = self.filters
+        return body
+
+
+class ActionManagement:
+    """The client. Every method raises InvalidArgument for a bad id and UpstreamError otherwise."""
+
+    def __init__(self, rest: Rest, hubs: Rest) -> None:
+        self._rest = rest
+        self._hubs = hubs
+
+    async def case_query(self, hub_id: str, query: CaseQuery) -> CasePage:
+        """E1: one page of cases in list form."""
+        reply = await self._rest.call(CASE_QUERY, _hub(hub_id), body=query.body())
+        page = _CASE_PAGE.read(reply.body, self._rest.where(CASE_QUERY))
+        for case in page.items:
+            stamp_case(case, hub_id, detailed=False)
+        return page
+
+    async def case(self, hub_id: str, case_id: str) -> Case:
+        """E2: one case with its details."""
+        reply = await self._rest.call(CASE, _case(hub_id, case_id))
+        case = _CASE.read(reply.body, self._rest.where(CASE))
+        return stamp_case(case, hub_id, detailed=True)
+
+    async def case_document(self, hub_id: str, case_id: str) -> dict[str, Any]:
+        """E2 as the vendor's own object, to be changed and put back whole."""
+        reply = await self._rest.call(CASE, _case(hub_id, case_id))
+        document = read_json(reply.body, self._rest.where(CASE))
+        if not isinstance(document, dict):
+            raise self._rest.where(CASE).violation("no object")
+        return document
+
+    async def case_put(self, hub_id: str, case_id: str, document: Mapping[str, Any]) -> None:
+        """E3: replace the case's writable part; the answer's body is optional and not read."""
+        await self._rest.call(CASE_PUT, _case(hub_id, case_id), body=document)
+
+    async def case_delete(self, hub_id: str, case_id: str) -> None:
+        """E4: delete the case."""
+        await self._rest.call(CASE_DELETE, _case(hub_id, case_id))
+
+    async def case_notes(self, hub_id: str, case_id: str) -> tuple[Note, ...]:
+        """E5: all notes of a case; the vendor knows no pages here."""
+        reply = await self._rest.call(CASE_NOTES, _case(hub_id, case_id))
+        return _stamped(_NOTE_PAGE.read(reply.body, self._rest.where(CASE_NOTES)).items, hub_id)
+
+    async def case_note(self, hub_id: str, case_id: str, note_id: str) -> Note:
+        """E6: one note."""
+        ids = {**_case(hub_id, case_id), "note": int32("noteId", note_id)}
+        reply = await self._rest.call(CASE_NOTE, ids)
+        note = _NOTE.read(reply.body, self._rest.where(CASE_NOTE))
+        return _stamped((note,), hub_id)[0]
+
+    async def hub_notes(
+        self,
+        hub_id: str,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        top: int = NOTE_PAGE_MAX,
+        skip: int = 0,
+    ) -> NotePage:
+        """E7: one page of the hub's notes by modified date, both bounds inclusive.
+
+        At least one bound is needed and start must lie before end, or the vendor answers 400.
+        """
+        query = [("top", str(top)), ("skip", str(skip))]
+        if start is not None:
+            query.append(("dateModifiedStart", _moment(start)))
+        if end is not None:
+            query.append(("dateModifiedEnd", _moment(end)))
+        reply = await self._rest.call(HUB_NOTES, _hub(hub_id), query)
+        page = _NOTE_PAGE.read(reply.body, self._rest.where(HUB_NOTES))
+        _stamped(page.items, hub_id)
+        return page
+
+    async def program_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
+        """E8: all program lists of the hub."""
+        reply = await self._rest.call(LISTS, _hub(hub_id))
+        return _stamped(_LISTS.read(reply.body, self._rest.where(LISTS)).items, hub_id)
+
+    async def roles(self, hub_id: str) -> tuple[Role, ...]:
+        """E9: all roles of the hub."""
+        reply = await self._rest.call(ROLES, _hub(hub_id))
+        return _stamped(_ROLES.read(reply.body, self._rest.where(ROLES)).items, hub_id)
+
+    async def hubs(self) -> tuple[Hub, ...]:
+        """Return the hubs that the credentials may see (Hubs API)."""
+        reply = await self._hubs.call(HUBS)
+        return _HUBS.read(reply.body, self._hubs.where(HUBS)).items
+
+
+def _hub(hub_id: str) -> dict[str, Segment]:
+    return {"hub": int32("hubId", hub_id)}
+
+
+def _case(hub_id: str, case_id: str) -> dict[str, Segment]:
+    return {"hub": int32("hubId", hub_id), "case": int32("caseId", case_id)}
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _stamped(records: tuple[R, ...], hub_id: str) -> tuple[R, ...]:
+    for record in records:
+        msgspec.structs.force_setattr(record, "hub_id", hub_id)
+    return records

@@ -1,0 +1,130 @@
+"""What every upstream client is made of: declared operations, and statuses turned into causes.
+
+An operation says once what it is called, what repeating it does, and where it stands; the client
+fills in ids and reads the body. Statuses become our errors here and nowhere else, because the
+vendors' own texts are for nobody but them.
+Invariant: an upstream's message, URL or header never gets into an error.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from casegraph.errors import (
+    ContractViolation,
+    CredentialsRefused,
+    DeadlineExceeded,
+    RateLimited,
+    UpstreamConflict,
+    UpstreamError,
+    UpstreamNotFound,
+    UpstreamRejected,
+    UpstreamUnavailable,
+)
+from casegraph.transport.calls import Call, Effect, Reply, Send
+from casegraph.upstreams.decode import Where
+from casegraph.upstreams.paths import Segment, target
+
+_CAUSES: Mapping[int, tuple[type[UpstreamError], str]] = {
+    400: (UpstreamRejected, "the request was refused as wrong"),
+    401: (CredentialsRefused, "the gateway's credentials were refused"),
+    403: (CredentialsRefused, "the gateway's credentials do not allow this"),
+    404: (UpstreamNotFound, "nothing is known under this key"),
+    408: (DeadlineExceeded, "the upstream gave up waiting for itself"),
+    409: (UpstreamConflict, "the object has changed meanwhile"),
+    412: (UpstreamConflict, "the object has changed meanwhile"),
+    422: (UpstreamRejected, "the request was refused as wrong"),
+    426: (CredentialsRefused, "the subscription does not allow this"),
+    429: (RateLimited, "a pause is asked for"),
+    454: (CredentialsRefused, "the session was refused"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One endpoint as a client may use it."""
+
+    name: str
+    effect: Effect
+    method: str
+    template: str
+
+
+class Rest:
+    """The REST side of one upstream: operations in, complete good answers out."""
+
+    def __init__(
+        self, upstream: str, origin: str, base: str, send: Send, *, max_bytes: int = 5 * 2**20
+    ) -> None:
+        self.upstream = upstream
+        self._origin = origin
+        self._base = base
+        self._send = send
+        self._max_bytes = max_bytes
+
+    def where(self, operation: Operation) -> Where:
+        """Return whose body is read, for decoding."""
+        return Where(self.upstream, operation.name)
+
+    async def call(
+        self,
+        operation: Operation,
+        ids: Mapping[str, Segment] | None = None,
+        query: Iterable[tuple[str, str]] = (),
+        body: Any = msgspec.UNSET,
+        check: Callable[[Operation, Reply], None] | None = None,
+    ) -> Reply:
+        """Send one request and return its reply of 200 to 299; raises UpstreamError otherwise.
+
+        `check` raises in place of the common reading of statuses, for vendors that say it better.
+        """
+        headers = {"accept": "application/json"}
+        content: bytes | None = None
+        if body is not msgspec.UNSET:
+            headers["content-type"] = "application/json"
+            content = msgspec.json.encode(body)
+        reply = await self._send(
+            Call(
+                upstream=self.upstream,
+                operation=operation.name,
+                effect=operation.effect,
+                method=operation.method,
+                origin=self._origin,
+                target=target(self._base, operation.template, ids or {}, query),
+                headers=headers,
+                body=content,
+                max_bytes=self._max_bytes,
+            )
+        )
+        if check is not None:
+            check(operation, reply)
+        else:
+            raise_for_status(self.upstream, operation.name, reply)
+        return reply
+
+
+def raise_for_status(upstream: str, operation: str, reply: Reply, status: int | None = None) -> None:
+    """Raise the cause that a status stands for; `status` overrides the one of the reply.
+
+    401 and 403 are this gateway's credentials, never the caller's.
+    """
+    code = reply.status if status is None else status
+    if 200 <= code < 300:  # noqa: PLR2004  the range is the definition of success
+        return
+    if code == 429:  # noqa: PLR2004  the one status that carries a wait
+        raise RateLimited(upstream, operation, _CAUSES[code][1], retry_after_ms(reply))
+    if code in _CAUSES:
+        cause, what = _CAUSES[code]
+        raise cause(upstream, operation, what)
+    if code >= 500:  # noqa: PLR2004  the upstream's own failures
+        raise UpstreamUnavailable(upstream, operation, "the upstream failed on its own side")
+    what = "a redirect" if 300 <= code < 400 else "a status outside the contract"  # noqa: PLR2004
+    raise ContractViolation(upstream, operation, what)
+
+
+def retry_after_ms(reply: Reply) -> int | None:
+    """Return the wait that a reply asks for in whole seconds, in ms; None when it names none."""
+    text = reply.headers.get("retry-after", "").strip()
+    return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) < 6 else None  # noqa: PLR2004

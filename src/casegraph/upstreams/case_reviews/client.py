@@ -1,0 +1,98 @@
+"""Trackops case reviews as functions: the list, one entry, and the count.
+
+The vendor throttles without saying how much and may withdraw access, so a page is always asked at
+the largest size seen, and a count only where nothing else tells it.
+Invariant: rows that do not match the filter they were asked with are dropped, because the vendor
+may ignore a filter it does not know.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from casegraph.transport.calls import Effect
+from casegraph.upstreams.base import Operation, Rest
+from casegraph.upstreams.case_reviews.records import ReviewCounts, ReviewEntry
+from casegraph.upstreams.decode import Shape
+from casegraph.upstreams.paths import int63
+
+REVIEWS = Operation("reviews", Effect.READ, "GET", "/case/reviews")
+REVIEWS_COUNT = Operation("reviews_count", Effect.READ, "GET", "/case/reviews")
+REVIEW = Operation("review", Effect.READ, "GET", "/case/reviews/{entry}")
+OPERATIONS = (REVIEWS, REVIEWS_COUNT, REVIEW)
+
+PAGE_SIZE = 100
+"""Rows asked for at once: the largest `per_page` seen in vendor code (contract §1.2)."""
+
+_ENTRIES = Shape[tuple[ReviewEntry, ...]](tuple[ReviewEntry, ...])
+_ENTRY = Shape[ReviewEntry](ReviewEntry)
+_COUNTS = Shape[ReviewCounts](ReviewCounts)
+
+Filters = tuple[tuple[str, str], ...]
+"""The vendor's query parameters, in order; no name twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """One page of entries; `is_full` means that another page may follow."""
+
+    entries: tuple[ReviewEntry, ...]
+    is_full: bool
+
+
+class CaseReviews:
+    """The client. Every method raises InvalidArgument for a bad id and UpstreamError otherwise."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    async def reviews(self, filters: Filters, page: int) -> ReviewPage:
+        """Return one page (1-based) in ascending order, so that new rows land on the last page."""
+        query = (*filters, ("page", str(page)), ("per_page", str(PAGE_SIZE)), ("dir", "asc"))
+        reply = await self._rest.call(REVIEWS, query=query)
+        rows = _ENTRIES.read(reply.body, self._rest.where(REVIEWS))
+        asked_case = dict(filters).get("case")
+        for row in rows:
+            msgspec.structs.force_setattr(row, "asked_case_id", asked_case)
+        return ReviewPage(tuple(_matching(rows, filters)), len(rows) >= PAGE_SIZE)
+
+    async def reviews_count(self, filters: Filters) -> int:
+        """Return how many entries match."""
+        reply = await self._rest.call(REVIEWS_COUNT, query=(*filters, ("mode", "count")))
+        return _COUNTS.read(reply.body, self._rest.where(REVIEWS_COUNT)).record_count
+
+    async def review(self, review_entry_id: str) -> ReviewEntry:
+        """Return one entry."""
+        ids = {"entry": int63("reviewEntryId", review_entry_id)}
+        reply = await self._rest.call(REVIEW, ids)
+        return _ENTRY.read(reply.body, self._rest.where(REVIEW))
+
+
+def _matching(rows: Iterable[ReviewEntry], filters: Filters) -> Iterable[ReviewEntry]:
+    """Drop rows that contradict a filter which can be checked without guessing, and doubles."""
+    wanted = dict(filters)
+    seen: set[str] = set()
+    for row in rows:
+        if row.review_entry_id in seen or not _agrees(row, wanted):
+            continue
+        seen.add(row.review_entry_id)
+        yield row
+
+
+def _agrees(row: ReviewEntry, wanted: dict[str, str]) -> bool:
+    checks = (
+        ("id", row.review_entry_id),
+        ("case", row.case_id),
+        ("user", row.assignee.user_id if row.assignee else None),
+        ("review", row.review.review_id if row.review else None),
+    )
+    if any(name in wanted and has is not None and has != wanted[name] for name, has in checks):
+        return False
+    status = row.status
+    if "status" in wanted and status is not None and status.value != wanted["status"]:
+        return False
+    automatic = row.is_auto_generated
+    if "is_auto_generated" in wanted and automatic is not None:
+        return str(automatic).lower() == wanted["is_auto_generated"]
+    return True

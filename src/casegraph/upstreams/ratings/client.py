@@ -1,0 +1,223 @@
+"""Kayako satisfaction ratings as functions: the seven endpoints of the reference page, and cases.
+
+Answers come in an envelope whose own status is the true one: a 200 may hold 201 inside, which is
+fine, or an error, which is raised as that error.
+Invariant: a rating's hash authorises a public write, so it never gets into a record or an error.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from casegraph.errors import ContractViolation, CredentialsRefused
+from casegraph.transport.calls import Effect, Reply
+from casegraph.upstreams.base import Operation, Rest, raise_for_status
+from casegraph.upstreams.decode import Shape
+from casegraph.upstreams.paths import Segment, int63, rating_hash
+from casegraph.upstreams.ratings.records import (
+    CaseSummaries,
+    CaseSummary,
+    Envelope,
+    OneCaseSummary,
+    OneRating,
+    Rating,
+    RatingList,
+    RatingScore,
+)
+
+RATINGS = Operation("ratings", Effect.READ, "GET", "/cases/{case}/ratings.json")
+RECENT_RATINGS = Operation("recent_ratings", Effect.READ, "GET", "/cases/ratings/recent.json")
+RATING = Operation("rating", Effect.READ, "GET", "/cases/{case}/ratings/{rating}.json")
+RATING_BY_HASH = Operation("rating_by_hash", Effect.READ, "GET", "/cases/{case}/ratings/{hash}.json")
+RATING_ADD = Operation("rating_add", Effect.ONCE, "POST", "/cases/{case}/ratings.json")
+RATING_UPDATE = Operation(
+    "rating_update", Effect.REPEATABLE, "PUT", "/cases/{case}/ratings/{rating}.json"
+)
+RATING_TRIGGER = Operation("rating_trigger", Effect.ONCE, "POST", "/cases/{case}/ratings/trigger.json")
+CASE_SUMMARIES = Operation("case_summaries", Effect.READ, "GET", "/cases.json")
+CASE_SUMMARY = Operation("case_summary", Effect.READ, "GET", "/cases/{case}.json")
+OPERATIONS = (
+    RATINGS, RECENT_RATINGS, RATING, RATING_BY_HASH, RATING_ADD, RATING_UPDATE, RATING_TRIGGER,
+    CASE_SUMMARIES, CASE_SUMMARY,
+)  # fmt: skip
+
+PAGE_SIZE = 100
+"""Largest `limit` seen in use; the vendor publishes none, and answers the one it took (§2.8)."""
+
+_EXPAND = ("include", "user_minimal,team")
+"""Names of people and teams come along in the same call (§2.4)."""
+_SUMMARY_FIELDS = ("fields", "rating,rating_status")
+_OUR_FAULT = frozenset({"APP_NOT_FOUND", "RESOURCE_ACTION_NOT_AVAILABLE"})
+"""Codes of a 400 that mean an address we made up, not a value the caller chose (§2.7)."""
+
+_RATINGS = Shape[RatingList](RatingList)
+_RATING = Shape[OneRating](OneRating)
+_SUMMARIES = Shape[CaseSummaries](CaseSummaries)
+_SUMMARY = Shape[OneCaseSummary](OneCaseSummary)
+
+
+_LOCKED = "AUTHENTICATION_LOCKED"
+"""After too many failed sign-ins; the vendor asks never to try again with these credentials."""
+
+
+class _Fault(Struct, frozen=True):
+    code: str | None = None
+
+
+class _Faults(Struct, frozen=True):
+    errors: tuple[_Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RatingPage:
+    """One page of a case's ratings and how many there are in all."""
+
+    ratings: tuple[Rating, ...]
+    total_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryPage:
+    """One page of case summaries and how many there are in all."""
+
+    summaries: tuple[CaseSummary, ...]
+    total_count: int | None
+
+
+E = TypeVar("E", bound=Envelope)
+
+
+class Ratings:
+    """The client. Every method raises InvalidArgument for a bad id and UpstreamError otherwise."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    async def ratings(
+        self,
+        case_id: str,
+        *,
+        offset: int = 0,
+        limit: int = PAGE_SIZE,
+        score: RatingScore | None = None,
+        has_comment: bool | None = None,
+    ) -> RatingPage:
+        """Return one page of a case's ratings."""
+        query = [("offset", str(offset)), ("limit", str(limit)), _EXPAND]
+        if score is not None:
+            query.append(("score", score.value))
+        if has_comment is not None:
+            query.append(("comment", "true" if has_comment else "false"))
+        answer = await self._read(_RATINGS, RATINGS, {"case": _case(case_id)}, query)
+        return RatingPage(_asked_for(case_id, answer.data), answer.total_count)
+
+    async def recent_ratings(self, by: str, value: str, limit: int) -> tuple[Rating, ...]:
+        """Return the newest ratings of a `user_id`, an `organization_id` or a `case_id`."""
+        query = [(by, int63(by, value)), ("limit", str(limit)), _EXPAND]
+        answer = await self._read(_RATINGS, RECENT_RATINGS, {}, query)
+        return answer.data
+
+    async def rating(self, case_id: str, rating_id: str) -> Rating:
+        """Return one rating by its id."""
+        ids = {"case": _case(case_id), "rating": int63("ratingId", rating_id)}
+        answer = await self._read(_RATING, RATING, ids, [_EXPAND])
+        return self._one(RATING, case_id, answer.data)
+
+    async def rating_by_hash(self, case_id: str, hash_: str) -> Rating:
+        """Return the rating that the hash of a rating mail stands for."""
+        ids = {"case": _case(case_id), "hash": rating_hash("hash", hash_)}
+        answer = await self._read(_RATING, RATING_BY_HASH, ids, [_EXPAND])
+        return self._one(RATING_BY_HASH, case_id, answer.data)
+
+    async def rating_add(self, case_id: str, values: Mapping[str, str]) -> Rating | None:
+        """Add a rating; `values` are score, comment and hash. None when none is sent back."""
+        answer = await self._read(_RATING, RATING_ADD, {"case": _case(case_id)}, (), values)
+        return answer.data and _asked_for(case_id, (answer.data,))[0]
+
+    async def rating_update(
+        self, case_id: str, rating_id: str, values: Mapping[str, str]
+    ) -> Rating | None:
+        """Change a rating; `values` as for adding. None when none is sent back."""
+        ids = {"case": _case(case_id), "rating": int63("ratingId", rating_id)}
+        answer = await self._read(_RATING, RATING_UPDATE, ids, (), values)
+        return answer.data and _asked_for(case_id, (answer.data,))[0]
+
+    async def rating_trigger(self, case_id: str) -> None:
+        """Have a rating request mailed to the customer."""
+        ids = {"case": _case(case_id)}
+        reply = await self._rest.call(RATING_TRIGGER, ids, check=self._check)
+        self._settle(RATING_TRIGGER, reply, Shape[Envelope](Envelope))
+
+    async def case_summaries(self, *, offset: int, limit: int = PAGE_SIZE) -> SummaryPage:
+        """Return one page of cases with their rating in one word each."""
+        query = [("offset", str(offset)), ("limit", str(limit)), _SUMMARY_FIELDS]
+        answer = await self._read(_SUMMARIES, CASE_SUMMARIES, {}, query)
+        return SummaryPage(answer.data, answer.total_count)
+
+    async def case_summary(self, case_id: str) -> CaseSummary:
+        """Return one case with its rating in one word."""
+        answer = await self._read(
+            _SUMMARY, CASE_SUMMARY, {"case": _case(case_id)}, [_SUMMARY_FIELDS]
+        )
+        if answer.data is None:
+            raise self._rest.where(CASE_SUMMARY).violation("no case", "$.data")
+        return answer.data
+
+    async def _read(
+        self,
+        shape: Shape[E],
+        operation: Operation,
+        ids: Mapping[str, Segment],
+        query: Iterable[tuple[str, str]],
+        body: Any = msgspec.UNSET,
+    ) -> E:
+        reply = await self._rest.call(operation, ids, query, body, check=self._check)
+        return self._settle(operation, reply, shape)
+
+    def _check(self, operation: Operation, reply: Reply) -> None:
+        """Raise what a status says; some of the vendor's codes say it better."""
+        if reply.status in {400, 429}:
+            codes = _error_codes(reply)
+            if codes & _OUR_FAULT:
+                raise self._rest.where(operation).violation("an address the vendor does not know")
+            if _LOCKED in codes:
+                what = "the vendor has locked the gateway's credentials"
+                raise CredentialsRefused(self._rest.upstream, operation.name, what)
+        raise_for_status(self._rest.upstream, operation.name, reply)
+
+    def _settle(self, operation: Operation, reply: Reply, shape: Shape[E]) -> E:
+        """Read an envelope and raise what its own status says."""
+        answer = shape.read(reply.body, self._rest.where(operation))
+        if isinstance(answer.status, int):
+            raise_for_status(self._rest.upstream, operation.name, reply, answer.status)
+        data = getattr(answer, "data", None)
+        if isinstance(data, ContractViolation):
+            raise data
+        return answer
+
+    def _one(self, operation: Operation, case_id: str, rating: Rating | None) -> Rating:
+        if rating is None:
+            raise self._rest.where(operation).violation("no rating", "$.data")
+        return _asked_for(case_id, (rating,))[0]
+
+
+def _error_codes(reply: Reply) -> frozenset[str]:
+    """Return the codes in an error body; none when it is not in the vendor's form."""
+    try:
+        faults = msgspec.json.decode(reply.body, type=_Faults)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return frozenset()
+    return frozenset(fault.code for fault in faults.errors if fault.code)
+
+
+def _case(case_id: str) -> Segment:
+    return int63("caseId", case_id)
+
+
+def _asked_for(case_id: str, ratings: Sequence[Rating]) -> tuple[Rating, ...]:
+    for rating in ratings:
+        msgspec.structs.force_setattr(rating, "asked_case_id", case_id)
+    return tuple(ratings)

@@ -1,0 +1,130 @@
+"""Satisfaction ratings as Kayako tells them, under this product's names.
+
+Contract: reviews-ratings-customer-cases §2. The agent at rating time comes as `assignee_agent` or,
+by the field table, as `assignee_person`; both are read.
+Invariant: only a rating's own id is required; a field that broke its contract holds the
+ContractViolation itself. No record holds the hash that authorises a public write.
+"""
+
+from enum import Enum
+
+from msgspec import Struct, field
+
+from casegraph.upstreams.decode import Id, Instant
+
+
+class RatingScore(Enum):
+    """What the customer said."""
+
+    GOOD = "GOOD"
+    BAD = "BAD"
+    UNKNOWN = "UNKNOWN"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "RatingScore | None":
+        return cls.UNKNOWN if isinstance(value, str) else None
+
+
+class CaseReference(Struct, frozen=True):
+    """The case that a rating belongs to."""
+
+    case_id: Id | None = field(name="id", default=None)
+
+
+class RatingUser(Struct, frozen=True):
+    """A customer or an agent in the ratings system."""
+
+    user_id: Id | None = field(name="id", default=None)
+    full_name: str | None = None
+
+
+class RatingTeam(Struct, frozen=True):
+    """A team of agents in the ratings system."""
+
+    team_id: Id | None = field(name="id", default=None)
+    title: str | None = None
+
+
+class Rating(Struct, frozen=True):
+    """One answer of a customer to the question how the case went."""
+
+    rating_id: Id = field(name="id")
+    score: RatingScore | None = None
+    comment: str | None = None
+    created_at: Instant | None = None
+    updated_at: Instant | None = None
+    creator: RatingUser | None = None
+    assignee_agent: RatingUser | None = None
+    assignee_person: RatingUser | None = None
+    team: RatingTeam | None = field(name="assignee_team", default=None)
+    case: CaseReference | None = None
+    conversation: CaseReference | None = None
+    asked_case_id: str | None = None
+    """The case whose ratings were asked for; stamped by the client, for rows that name none."""
+
+    @property
+    def case_id(self) -> str | None:
+        """The case of this rating in the ratings system."""
+        for reference in (self.case, self.conversation):
+            if isinstance(reference, CaseReference) and isinstance(reference.case_id, str):
+                return reference.case_id
+        return self.asked_case_id
+
+    @property
+    def assignee(self) -> RatingUser | None:
+        """The agent at rating time; None for a case nobody had."""
+        return self.assignee_agent if self.assignee_agent is not None else self.assignee_person
+
+
+class RatingStatus(Enum):
+    """Whether a case has been rated."""
+
+    UNOFFERED = "UNOFFERED"
+    OFFERED = "OFFERED"
+    RECEIVED = "RECEIVED"
+    UNKNOWN = "UNKNOWN"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "RatingStatus | None":
+        return cls.UNKNOWN if isinstance(value, str) else None
+
+
+class CaseSummary(Struct, frozen=True):
+    """The rating of a case in one word, without id, comment or time."""
+
+    case_id: Id = field(name="id")
+    score: RatingScore | None = field(name="rating", default=None)
+    rating_status: RatingStatus | None = None
+
+
+class Envelope(Struct, frozen=True):
+    """What stands around every answer; `status` is settled before `data` is read."""
+
+    status: int | None = None
+    total_count: int | None = None
+    limit: int | None = None
+    session_id: str | None = None
+
+
+class RatingList(Envelope, frozen=True):
+    """Ratings, in an envelope."""
+
+    data: tuple[Rating, ...] = ()
+
+
+class OneRating(Envelope, frozen=True):
+    """One rating, in an envelope."""
+
+    data: Rating | None = None
+
+
+class CaseSummaries(Envelope, frozen=True):
+    """Case summaries, in an envelope."""
+
+    data: tuple[CaseSummary, ...] = ()
+
+
+class OneCaseSummary(Envelope, frozen=True):
+    """One case summary, in an envelope."""
+
+    data: CaseSummary | None = None

@@ -1,0 +1,264 @@
+import json
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import pytest
+import uvicorn
+from graphql import build_schema, graphql_sync
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from casegraph.edge.explorer import Example, Explorer
+from casegraph.edge.explorer.assets import BUNDLE
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+PATIENCE_MS = 30_000
+SCHEMA = build_schema(
+    """
+    type Query {
+      "One case of the hub."
+      case(caseId: ID!): Case
+    }
+    type Case { caseId: ID! name: String }
+    """
+)
+EXAMPLES = [
+    Example("FirstCase", "query FirstCase {\n  case(caseId: 1) {\n    name\n  }\n}\n"),
+    Example(
+        "CaseById",
+        "query CaseById($caseId: ID!) {\n  case(caseId: $caseId) {\n    caseId\n    name\n  }\n}\n",
+        '{\n  "caseId": "42"\n}',
+    ),
+]
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip, or fail where the run promises that everything is there."""
+    if os.environ.get("CI_RUN") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def find_case(_info: Any, **arguments: str) -> dict[str, str]:
+    """Answer the schema's one field."""
+    case_id = arguments["caseId"]
+    return {"caseId": case_id, "name": f"Case number {case_id}"}
+
+
+async def graphql_endpoint(request: Request) -> JSONResponse:
+    """Execute what the explorer posts; it must come as JSON."""
+    assert request.headers["content-type"] == "application/json"
+    asked = json.loads(await request.body())
+    result = graphql_sync(
+        SCHEMA,
+        asked["query"],
+        root_value={"case": find_case},
+        variable_values=asked.get("variables"),
+        operation_name=asked.get("operationName"),
+    )
+    return JSONResponse(result.formatted)
+
+
+@pytest.fixture(scope="module")
+def explorer_url() -> Iterator[str]:
+    """Serve the explorer; tests need a gateway with the examples and the schema above."""
+    if not (BUNDLE / "manifest.json").is_file():
+        unavailable("the explorer is not built: install the package where Node is on PATH")
+    routes = [
+        *Explorer(examples=EXAMPLES).routes(),
+        Route("/graphql", graphql_endpoint, methods=["POST"]),
+    ]
+    # Listening before the server starts: whoever connects early waits in the queue.
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off")
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start a Chromium that can resolve no name."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        unavailable("chromium is not on PATH (Debian package chromium)")
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional here
+    except ImportError:
+        unavailable("the Python package playwright is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One page, what it asked for and what it complained about."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.requests = []
+        self.complaints = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._note)
+        page.expose_function("noteViolation", self._note_violation)
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation',"
+            " event => noteViolation(`${event.violatedDirective} ${event.blockedURI}`))"
+        )
+        page.set_default_timeout(PATIENCE_MS)
+
+    def _note(self, message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def _note_violation(self, text: str) -> None:
+        self.complaints.append(text)
+
+    def open(self) -> "Visit":
+        """Load the page and wait until its editor can be used."""
+        self.page.goto(self.url)
+        self.page.locator(".graphiql-query-editor .view-line").first.wait_for()
+        return self
+
+    def run(self) -> None:
+        """Press the run button."""
+        self.page.locator("button.graphiql-execute-button").click()
+
+    def response_shows(self, text: str) -> None:
+        """Wait until the response pane shows a text."""
+        self.page.locator(".graphiql-response .view-lines", has_text=text).wait_for()
+
+    def outside(self) -> list[str]:
+        """Return the requests that were not for the server under test."""
+        own = (self.url, "data:", f"blob:{self.url}")
+        return [url for url in self.requests if not url.startswith(own)]
+
+
+@pytest.fixture
+def visit(browser: Any, explorer_url: str) -> Iterator["Visit"]:
+    """Come for the first time; at the end nothing left the machine and nothing was refused."""
+    context = browser.new_context(viewport={"width": 1360, "height": 820})
+    visit = Visit(context.new_page(), explorer_url)
+    yield visit
+    context.close()
+    assert visit.outside() == []
+    assert visit.complaints == []
+
+
+def test_an_example_runs_at_the_press_of_a_button(visit: "Visit") -> None:
+    """The tab of an example is opened, run, and its data appears."""
+    visit.open()
+
+    visit.page.get_by_role("tab", name="CaseById").click()
+    visit.run()
+
+    visit.response_shows("Case number 42")
+
+
+def test_the_first_tab_opens_with_its_operation(visit: "Visit") -> None:
+    """What is in front at first can be run at once."""
+    visit.open()
+
+    visit.run()
+
+    visit.response_shows("Case number 1")
+    assert visit.page.title() == "casegraph"
+    assert visit.page.get_by_role("tab").all_inner_texts() == ["FirstCase", "CaseById"]
+
+
+def test_a_closed_example_can_be_opened_again(visit: "Visit") -> None:
+    """The panel of examples outlives the tabs."""
+    visit.open()
+    visit.page.get_by_role("tab", name="CaseById").click()
+    visit.page.get_by_role("button", name="Close Tab").last.click()
+
+    visit.page.get_by_role("button", name="Show Examples").click()
+    visit.page.get_by_role("button", name="CaseById").click()
+    visit.run()
+
+    visit.response_shows("Case number 42")
+
+
+def test_the_editor_knows_the_schema(visit: "Visit") -> None:
+    """Monaco's workers run: an unknown field is underlined, a known one is proposed."""
+    visit.open()
+    editor = visit.page.locator(".graphiql-query-editor .view-lines")
+    editor.click()
+    visit.page.keyboard.press("Control+A")
+    visit.page.keyboard.type("{ case(caseId: 1) { nam")
+
+    visit.page.locator(".graphiql-query-editor .squiggly-error").first.wait_for()
+    visit.page.keyboard.press("Control+Space")
+
+    visit.page.locator(".suggest-widget .monaco-list-row", has_text="name").first.wait_for()
+
+
+def test_the_prettify_button_formats_the_operation(visit: "Visit") -> None:
+    """The formatter, which is loaded at the first use, finds its parsers."""
+    visit.open()
+    visit.page.locator(".graphiql-query-editor .view-lines").click()
+    visit.page.keyboard.press("Control+A")
+    visit.page.keyboard.type("{case(caseId:1){name")
+
+    visit.page.get_by_role("button", name="Prettify query").click()
+
+    visit.page.locator(".graphiql-query-editor .view-line").nth(4).wait_for()
+    lines = visit.page.locator(".graphiql-query-editor .view-line").all_inner_texts()
+    text = sorted(line.replace("\xa0", " ") for line in lines)
+    assert text == sorted(["{", "  case(caseId: 1) {", "    name", "  }", "}", ""])
+
+
+def test_the_tabs_survive_a_reload(visit: "Visit") -> None:
+    """What a person opened is there again, beside nothing that was not."""
+    visit.open()
+    visit.page.get_by_role("tab", name="CaseById").click()
+    # Not wait_for_function: it evaluates strings inside the page, which the policy forbids.
+    visit.page.evaluate(
+        """async () => {
+          const stored = () => JSON.parse(localStorage['casegraph/graphiql:tabState'] ?? '{}');
+          while (stored().activeTabIndex !== 1) await new Promise(requestAnimationFrame);
+        }"""
+    )
+
+    visit.open()
+
+    assert visit.page.get_by_role("tab").all_inner_texts() == ["FirstCase", "CaseById"]
+    assert visit.page.get_by_role("tab", selected=True).inner_text() == "CaseById"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_follow_the_system(browser: Any, explorer_url: str, scheme: str) -> None:
+    """The page is dark where the system is dark, and light where it is light."""
+    context = browser.new_context(color_scheme=scheme)
+    visit = Visit(context.new_page(), explorer_url).open()
+
+    red, green, blue = visit.page.evaluate(
+        "getComputedStyle(document.querySelector('.graphiql-container'))"
+        ".backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    )
+    context.close()
+
+    assert (red + green + blue < 300) is (scheme == "dark")
