@@ -1,4 +1,4 @@
-"""`casegraph check`: is each upstream reachable, and does it accept our credentials?
+"""What `casegraph check` finds: each upstream reachable or not, credentials accepted or not.
 
 One cheap read per upstream that changes nothing and mails nobody. An answer that the asked-for
 thing does not exist proves both points, so it counts as good.

@@ -23,8 +23,8 @@ from casegraph.errors import SettingsInvalid
 from casegraph.graph.examples import ExampleQuery, examples
 from casegraph.graph.schema import build_schema, sdl
 from casegraph.sandbox.server import build
-from casegraph.sandbox.serving import serve as serve_on_socket
-from casegraph.sandbox.serving import start_in_thread
+from casegraph.serving import serve as serve_on_socket
+from casegraph.serving import start_in_thread
 from casegraph.sandbox.world import World, build_world
 from casegraph.settings import Settings, load_settings, unknown_variables
 from casegraph.wiring import wire
@@ -62,11 +62,13 @@ def serve(
     def ready(chosen: int) -> None:
         _welcome(settings, world, shown, f"http://{_shown_host(settings.host)}:{chosen}")
 
-    _serve(lambda: serve_on_socket(create_app(settings, shown), settings.host, settings.port, ready))
+    _serve(
+        lambda: serve_on_socket(create_app(settings, shown), settings.host, settings.port, ready)
+    )
 
 
 @app.command()
-def sandbox(  # noqa: PLR0913  one parameter per option
+def sandbox(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8100,
     latency: Annotated[float, typer.Option(min=0, help="Delay of every answer, in ms.")] = 0,
@@ -135,7 +137,7 @@ def query(
 
 @app.command()
 def check(config: Config = None) -> None:
-    """Ask each configured upstream once: is it reachable, are the credentials accepted?"""
+    """Ask each configured upstream once whether it is there and accepts the credentials."""
     settings = load_settings(config)
     _warn_of_unknown()
     findings = asyncio.run(_check(settings))
@@ -180,7 +182,9 @@ def _welcome(
         _out.print(f"Explorer   {base}/")
     _out.print("\nThree questions to paste into the explorer (it has them in its tabs):")
     for each in shown[:3]:
-        _out.print(f"\n# {each.about}\n{each.query}# variables\n{each.variables_text()}", markup=False)
+        _out.print(
+            f"\n# {each.about}\n{each.query}# variables\n{each.variables_text()}", markup=False
+        )
 
 
 def _serve(run: Callable[[], None]) -> None:

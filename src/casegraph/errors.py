@@ -19,7 +19,7 @@
         └── OutcomeUnknown             OUTCOME_UNKNOWN
 
 Invariant: a message may be read by a client as it stands. It names the upstream and the operation,
-never a URL, a header, a body, a credential or the upstream's own text. No HTTP and no GraphQL words.
+never a URL, a header, a body, a credential or the upstream's own text. No words of HTTP or GraphQL.
 """
 
 from collections.abc import Sequence

@@ -130,7 +130,7 @@ class CustomerCasesSettings(UpstreamSettings):
     auth_value: SecretStr | None = Field(None, description="The fixed value.")
 
     def missing(self) -> list[str]:
-        """The fixed value."""
+        """Return what is missing: the fixed value."""
         return ["auth_value"] if self.auth_value is None else []
 
 
@@ -205,9 +205,7 @@ class Settings(BaseSettings):
             try:
                 int32("hubs", hub)
             except CasegraphError:
-                raise SettingsInvalid(
-                    f"{PREFIX}ACTION_MANAGEMENT__HUBS: not a hub id."
-                ) from None
+                raise SettingsInvalid(f"{PREFIX}ACTION_MANAGEMENT__HUBS: not a hub id.") from None
         return self
 
     def upstreams(self) -> dict[str, UpstreamSettings]:
@@ -308,11 +306,17 @@ def table() -> list[tuple[str, str, str]]:
         part = field.annotation
         if isinstance(part, type) and issubclass(part, BaseModel):
             rows += [
-                (f"{PREFIX}{name.upper()}__{key.upper()}", _default(sub.default), sub.description or "")
+                (
+                    f"{PREFIX}{name.upper()}__{key.upper()}",
+                    _default(sub.default),
+                    sub.description or "",
+                )
                 for key, sub in part.model_fields.items()
             ]
         else:
-            rows.append((f"{PREFIX}{name.upper()}", _default(field.default), field.description or ""))
+            rows.append(
+                (f"{PREFIX}{name.upper()}", _default(field.default), field.description or "")
+            )
     return rows
 
 

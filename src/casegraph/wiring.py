@@ -69,7 +69,9 @@ def wire(settings: Settings) -> Wired:
         return made.send
 
     sources = Sources(
-        _action_management(settings.action_management, exchange(settings.action_management.concurrency)),
+        _action_management(
+            settings.action_management, exchange(settings.action_management.concurrency)
+        ),
         _case_reviews(settings.case_reviews, exchange(settings.case_reviews.concurrency)),
         _ratings(settings.ratings, exchange(settings.ratings.concurrency)),
         _customer_cases(settings.customer_cases, exchange(settings.customer_cases.concurrency)),
@@ -156,9 +158,7 @@ def _customer_cases(settings: CustomerCasesSettings, send: Send) -> CustomerCase
     header = header_value(f"{prefix}AUTH_HEADER", settings.auth_header)
     value = header_value(f"{prefix}AUTH_VALUE", _secret(settings.auth_value))
     chain = Bulkhead(FixedHeaders(send, {header.lower(): value}), settings.concurrency)
-    return CustomerCases(
-        Rest(name, origin, base, chain, max_bytes=_CUSTOMER_CASES_MAX_BYTES)
-    )
+    return CustomerCases(Rest(name, origin, base, chain, max_bytes=_CUSTOMER_CASES_MAX_BYTES))
 
 
 def _secret(value: SecretStr | None) -> str:

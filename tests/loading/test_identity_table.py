@@ -116,6 +116,21 @@ def test_a_database_is_not_written_to(tmp_path: Path) -> None:
     assert [path] == list(tmp_path.iterdir())
 
 
+def test_rows_still_in_the_write_ahead_log_are_read_and_left_there(tmp_path: Path) -> None:
+    """A table being maintained is read as it stands, and its log is not folded in by us."""
+    path, copy = tmp_path / "ids.db", tmp_path / "copy.db"
+    write_database(path, [])
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("INSERT INTO identities VALUES ('1', '7', 'ratings', 'x')")
+        database.commit()
+        copy.write_bytes(path.read_bytes())
+        Path(f"{copy}-wal").write_bytes(Path(f"{path}-wal").read_bytes())
+    before = copy.read_bytes()
+    assert len(read_identity_table(copy)) == 1
+    assert copy.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("second_row", "words"),
     [

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from casegraph.sandbox.server import Sandbox, build
-from casegraph.sandbox.serving import start_in_thread
+from casegraph.serving import start_in_thread
 from casegraph.sandbox.world import World, build_world
 from casegraph.upstreams.action_management.store import Hub
 from casegraph.upstreams.action_management.store import Store as ActionManagementStore

@@ -1,0 +1,1 @@
+"""HTTP in and out; knows GraphQL over HTTP, nothing of cases."""

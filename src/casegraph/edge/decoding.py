@@ -10,7 +10,7 @@ import msgspec
 from casegraph.engine.standard import Operation
 
 
-class BadRequest(Exception):  # noqa: N818  named after the status it becomes
+class BadRequest(Exception):
     """The request is not a GraphQL request; says why, in words a client may read."""
 
 

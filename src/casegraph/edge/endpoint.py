@@ -139,5 +139,3 @@ def _refusal(request_id: str, status: int, message: str) -> Response:
         status_code=status,
         media_type=f"{PLAIN_JSON}; charset=utf-8",
     )
-
-

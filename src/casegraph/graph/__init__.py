@@ -1,0 +1,1 @@
+"""The schema: types name each other freely here, and only here."""

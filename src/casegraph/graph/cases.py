@@ -100,9 +100,7 @@ class Note(Node):
         return await info.context.reads.cases.case(CaseKey(root.hub_id, str(root.case_id)))
 
 
-@strawberry.type(
-    description="A customer's case with everything the four systems know about it."
-)
+@strawberry.type(description="A customer's case with everything the four systems know about it.")
 class Case(Node):
     """Field source: records.Case, in list form or with details."""
 
@@ -111,11 +109,15 @@ class Case(Node):
         description="The vendor's id of the case (`id`), unique within its hub."
     )
     name: str | None = strawberry.field(description="Title.")
-    cost: float | None = strawberry.field(description="What it costs, in whatever currency the program counts.")
+    cost: float | None = strawberry.field(
+        description="What it costs, in whatever currency the program counts."
+    )
     is_closed: bool | None = strawberry.field(
         description="Whether its status is one that is not open."
     )
-    created_at: datetime | None = strawberry.field(description="When it was opened (`dateCreated`).")
+    created_at: datetime | None = strawberry.field(
+        description="When it was opened (`dateCreated`)."
+    )
     roles: list[CaseRole] | None = strawberry.field(description="Who is assigned, by role.")
 
     @classmethod
@@ -227,9 +229,7 @@ class Case(Node):
             return root.list_values
         return [value for value in root.list_values if value.type is kind]
 
-    @resolved(
-        graphql_type=list[DataField] | None, description="Survey data copied into the case."
-    )
+    @resolved(graphql_type=list[DataField] | None, description="Survey data copied into the case.")
     @staticmethod
     def data_fields(
         root: strawberry.Parent[am.Case],

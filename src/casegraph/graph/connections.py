@@ -66,7 +66,7 @@ class PageInfo:
         return root.cursor(0) if root.listing.items else None
 
     @resolved(
-        description="Cursor to go on from, also where a bounded walk stopped; null when there is none."
+        description="Cursor to go on from, also where a bounded walk stopped; null without one."
     )
     @staticmethod
     def end_cursor(root: strawberry.Parent[Rows]) -> str | None:

@@ -68,4 +68,3 @@ def _extensions(cause: CasegraphError) -> dict[str, Any]:
     if isinstance(cause, RateLimited) and cause.retry_after_ms is not None:
         extensions["retryAfterMs"] = cause.retry_after_ms
     return extensions
-

@@ -250,7 +250,9 @@ def _parameter(name: str, value: Any) -> str | None:
 
 def _name(field: str, text: str) -> str:
     if not text.strip() or len(text) > NAME_MAX or not text.isprintable():
-        raise InvalidArgument(f"filter.{field}: 1 to {NAME_MAX} printable characters are asked for.")
+        raise InvalidArgument(
+            f"filter.{field}: 1 to {NAME_MAX} printable characters are asked for."
+        )
     return text
 
 

@@ -121,9 +121,7 @@ class Query:
         hub_id = strawberry.ID(hub(hub_id))
         chosen = inputs.conditions(given(filter))
         query = inputs.case_query(given(order_by), page_size(first), given(vendor_filters))
-        scope = Scope(
-            "cases", hub_id, query.order_by, query.ascending, str(chosen), query.filters
-        )
+        scope = Scope("cases", hub_id, query.order_by, query.ascending, str(chosen), query.filters)
         position = scope.decode(given(after))
         listing = await info.context.reads.cases.case_list(hub_id, query, chosen, position)
         return Rows(listing, scope)
@@ -213,9 +211,7 @@ class Query:
         ],
     ) -> cr.ReviewEntry | None:
         """Fetch one entry."""
-        return await info.context.reads.reviews.entry(
-            str(int63("reviewEntryId", review_entry_id))
-        )
+        return await info.context.reads.reviews.entry(str(int63("reviewEntryId", review_entry_id)))
 
     @resolved(
         graphql_type=Connection[ReviewEntry] | None,
@@ -239,7 +235,8 @@ class Query:
         return Rows(await info.context.reads.reviews.entry_list(filters, size, position), scope)
 
     @resolved(
-        graphql_type=Rating | None, description="One rating; null when the case has none by this id."
+        graphql_type=Rating | None,
+        description="One rating; null when the case has none by this id.",
     )
     @staticmethod
     async def rating(
@@ -333,5 +330,3 @@ class Query:
         """Fetch all social cases of a customer."""
         key = str(opaque("customerId", customer_id))
         return await info.context.reads.customers.of_customer(key)
-
-

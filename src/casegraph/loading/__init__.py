@@ -1,0 +1,1 @@
+"""Between the graph and the upstreams: what is asked, how often, and what is kept."""

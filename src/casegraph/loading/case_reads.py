@@ -74,7 +74,11 @@ class CaseReads:
         return slice_after(notes, lambda note: note.note_id, first, after)
 
     async def case_list(
-        self, hub_id: str, query: CaseQuery, conditions: CaseConditions | None, after: Position | None
+        self,
+        hub_id: str,
+        query: CaseQuery,
+        conditions: CaseConditions | None,
+        after: Position | None,
     ) -> Listing[Case]:
         """Return a page of a hub's cases; `query.top` rows at most, `query.skip` is not used."""
         offset = 0 if after is None else int(after[0])
@@ -151,7 +155,9 @@ class CaseReads:
         skip = 0
         total: int | None = None
         for _ in range(WALK_PAGES):
-            page = await self._note_page(hub_id, window, min(first + len(done), NOTE_PAGE_MAX), skip)
+            page = await self._note_page(
+                hub_id, window, min(first + len(done), NOTE_PAGE_MAX), skip
+            )
             total = page.total_count if total is None else total
             skip += len(page.items)
             for note in page.items:

@@ -91,5 +91,3 @@ class LinkReads:
             case linker.AmbiguousCase(candidates):
                 names = [f"hub {key.hub_id} case {key.case_id}" for key in candidates]
                 raise Ambiguous(f"The case of {system} id {external_id}", names)
-
-

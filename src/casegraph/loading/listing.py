@@ -65,7 +65,7 @@ def slice_after(
     page = rows[start : start + first]
     return Listing(
         items=page,
-        position=lambda index: (start + index, key(page[index])),
+        position=lambda index: (start + index, str(key(page[index]))),
         has_next=known(start + len(page) < len(rows)),
         has_previous=start > 0,
         count=known(None if incomplete_reason else len(rows)),

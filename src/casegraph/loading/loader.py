@@ -38,7 +38,9 @@ class Loader(Generic[K, V]):
             await asyncio.wait({result})
         error = result.exception()
         if error is not None:
-            raise error.with_traceback(None)  # one object, many waiters: its traceback must not grow
+            raise error.with_traceback(
+                None
+            )  # one object, many waiters: its traceback must not grow
         return result.result()
 
     async def load_many(self, keys: Sequence[K]) -> list[V | BaseException]:

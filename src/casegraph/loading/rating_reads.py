@@ -95,7 +95,9 @@ class RatingReads:
         return Listing(
             items=rows,
             position=lambda index: (offset + index + 1,),
-            has_next=known(bool(rows) and (end < total if total is not None else len(rows) == first)),
+            has_next=known(
+                bool(rows) and (end < total if total is not None else len(rows) == first)
+            ),
             has_previous=offset > 0,
             count=known(total),
         )

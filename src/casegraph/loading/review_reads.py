@@ -8,7 +8,7 @@ Invariant: an entry that does not exist is None, one that could not be asked is 
 from dataclasses import dataclass
 
 from casegraph.errors import UpstreamNotFound
-from casegraph.loading.listing import Listing, Position, known, slice_after
+from casegraph.loading.listing import Listing, Position, slice_after
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.case_reviews.client import Filters, ReviewPage
@@ -127,7 +127,7 @@ class ReviewReads:
                 break
         for entry in entries.values():
             self._entries.prime(str(entry.review_entry_id), entry)
-        ordered = sorted(entries.values(), key=lambda entry: (len(entry.review_entry_id), entry.review_entry_id))
+        ordered = sorted(
+            entries.values(), key=lambda entry: (len(entry.review_entry_id), entry.review_entry_id)
+        )
         return Rows(tuple(ordered), reason)
-
-

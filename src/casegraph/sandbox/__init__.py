@@ -1,0 +1,1 @@
+"""The bundled upstreams: four simulators, one seeded world, one port."""

@@ -1,0 +1,1 @@
+"""One outgoing call made safe; one file per behaviour."""

@@ -25,10 +25,8 @@ class Proof:
 
 def header_value(setting: str, value: str) -> str:
     """Return `value` if it can stand in a header as it is; refuse it without repeating it."""
-    if not value or any(not 0x20 <= ord(char) < 0x7F for char in value):
-        raise SettingsInvalid(
-            f"{setting}: empty, or holds a character that a header cannot carry."
-        )
+    if not value or not (value.isascii() and value.isprintable()):
+        raise SettingsInvalid(f"{setting}: empty, or holds a character that a header cannot carry.")
     return value
 
 

@@ -1,0 +1,1 @@
+"""One folder per REST API; none knows another, none knows GraphQL."""

@@ -105,7 +105,9 @@ class Rest:
         return reply
 
 
-def raise_for_status(upstream: str, operation: str, reply: Reply, status: int | None = None) -> None:
+def raise_for_status(
+    upstream: str, operation: str, reply: Reply, status: int | None = None
+) -> None:
     """Raise the cause that a status stands for; `status` overrides the one of the reply.
 
     401 and 403 are this gateway's credentials, never the caller's.

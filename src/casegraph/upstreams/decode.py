@@ -56,6 +56,8 @@ def _convert_special(kind: type, value: Any) -> Any:
 def _encode_special(value: Any) -> str:
     if isinstance(value, Id):
         return str.__str__(value)
+    if isinstance(value, Instant):
+        return value.isoformat()
     raise NotImplementedError(type(value).__name__)
 
 

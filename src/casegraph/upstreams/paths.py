@@ -15,7 +15,7 @@ from casegraph.errors import InvalidArgument, SettingsInvalid
 INT32_MAX = 2**31 - 1
 """Largest id of Action Management (contract: all ids in paths are int32)."""
 INT63_MAX = 2**63 - 1
-"""Largest id of the others: ids above 2**32 were seen, and these are their signed 64-bit columns."""
+"""Largest id of the others: ids above 2**32 were seen; taken for signed 64-bit columns."""
 OPAQUE_MAX = 128
 """Longest opaque id or rating hash, in characters."""
 

@@ -1,10 +1,14 @@
 """What writes do to the simulated CRM, and which bodies it refuses."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from casegraph.upstreams.customer_cases.simulator import create_app
 
 POST = {
     "created": "2026-03-10T14:00:00+02:00",
@@ -238,6 +242,38 @@ async def test_a_refused_customer_stays_as_it_was(
     answer = await crm().patch("/customer/11", json=body)
     assert (status, {field}) == (answer.status_code, set(errors(answer)))
     assert before == store.customers["11"]
+
+
+async def test_a_caller_that_leaves_early_is_no_fault(store: Any) -> None:
+    """A body that never arrives ends the call quietly, and makes nothing."""
+    sent = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/crm/v1/customer",
+        "query_string": b"",
+        "headers": [(b"authorization", b"sandbox-khoros-key")],
+    }
+    await create_app(store)(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert set(store.customers) == {"11", "acme/7"}
+
+
+async def test_the_default_clock_is_the_real_one(store: Any) -> None:
+    """A case made without a test's clock is as old as the call."""
+    before = datetime.now(UTC)
+    headers = {"Authorization": "sandbox-khoros-key"}
+    transport = httpx.ASGITransport(app=create_app(store))
+    async with httpx.AsyncClient(transport=transport, headers=headers) as client:
+        await client.post("http://t/crm/v1/case", json={"title": "x", "customerId": "11"})
+    assert before <= store.cases["22"]["created"] <= datetime.now(UTC)
 
 
 JSON = st.recursive(

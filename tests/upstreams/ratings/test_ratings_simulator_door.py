@@ -1,11 +1,14 @@
 """Who is let in to the simulated Kayako tenant, and how others are refused."""
 
 import base64
+from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
-from casegraph.upstreams.ratings.simulator import Credentials
+from casegraph.upstreams.ratings import simulator_door
+from casegraph.upstreams.ratings.simulator import Credentials, create_app
 
 LIST = "/cases/1/ratings.json"
 TRIGGER = "/cases/1/ratings/trigger.json"
@@ -323,3 +326,44 @@ async def test_a_wrong_method_is_405(tenant: Any, code: Any, method: Any, path: 
     """METHOD_NOT_SUPPORTED is a 405."""
     answer = await tenant().request(method, path)
     assert (answer.status_code, code(answer)) == (405, "METHOD_NOT_SUPPORTED")
+
+
+async def test_the_oldest_session_makes_room(tenant: Any, monkeypatch: Any, code: Any) -> None:
+    """A caller that signs in without end cannot fill the memory."""
+    monkeypatch.setattr(simulator_door, "_MOST_SESSIONS", 2)
+    client = tenant({})
+    sessions = [(await login(client))[0] for _ in range(3)]
+    assert code(await client.get(LIST, headers=sessions[0])) == "SESSION_LOADING_FAILED"
+    assert (await client.get(LIST, headers=sessions[1])).status_code == 200
+
+
+async def test_a_caller_that_leaves_early_is_no_fault(store: Any) -> None:
+    """A body that never arrives ends the call quietly, and adds nothing."""
+    sent = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/v1/cases/1/ratings",
+        "query_string": b"",
+        "headers": [(b"host", b"t")],
+    }
+    await create_app(store)(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert store.ratings == {}
+
+
+async def test_the_default_clock_is_the_real_one(store: Any) -> None:
+    """A rating added without a test's clock is as old as the call."""
+    before = datetime.now(UTC)
+    transport = httpx.ASGITransport(app=create_app(store))
+    body = {"hash": "mail-1", "score": "GOOD"}
+    async with httpx.AsyncClient(transport=transport) as client:
+        await client.post("http://t/api/v1/cases/1/ratings.json", data=body)
+    assert before <= store.ratings[1]["created_at"] <= datetime.now(UTC)

@@ -200,3 +200,10 @@ async def test_notices_can_stand_in_a_success(tenant: Any) -> None:
     assert {"type", "message", "sticky"} == set(noisy["notifications"][0])
     assert {"level", "message"} == set(noisy["logs"][0])
     assert "logs" not in (await tenant().get("/cases/1.json")).json()
+
+
+async def test_a_person_never_seen_has_no_times(data: Any, store: Any) -> None:
+    """A missing last activity is null when the person is expanded."""
+    store.users[50]["last_active_at"] = None
+    creator = (await data(include="user_minimal"))["creator"]
+    assert (creator["last_active_at"], creator["last_seen_at"]) == (None, None)

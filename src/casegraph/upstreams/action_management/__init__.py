@@ -1,0 +1,1 @@
+"""Forsta Action Management: cases, notes, program lists, roles."""

@@ -1,4 +1,4 @@
-"""Cases, notes, program lists and roles as Action Management tells them, under this product's names.
+"""Cases, notes, lists and roles as Action Management tells them, under this product's names.
 
 Each record is the frozen counterpart of one JSON object of the contract (action-management §5);
 `field(name=…)` is the one place where the vendor's name stands. The hub is not on the wire, so the

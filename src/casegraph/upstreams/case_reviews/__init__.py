@@ -1,0 +1,1 @@
+"""Trackops: quality reviews of cases."""

@@ -1,0 +1,1 @@
+"""Khoros connector: customers' social cases."""

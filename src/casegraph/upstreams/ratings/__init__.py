@@ -1,0 +1,1 @@
+"""Kayako: satisfaction ratings."""

@@ -31,12 +31,16 @@ from casegraph.upstreams.ratings.records import (
 RATINGS = Operation("ratings", Effect.READ, "GET", "/cases/{case}/ratings.json")
 RECENT_RATINGS = Operation("recent_ratings", Effect.READ, "GET", "/cases/ratings/recent.json")
 RATING = Operation("rating", Effect.READ, "GET", "/cases/{case}/ratings/{rating}.json")
-RATING_BY_HASH = Operation("rating_by_hash", Effect.READ, "GET", "/cases/{case}/ratings/{hash}.json")
+RATING_BY_HASH = Operation(
+    "rating_by_hash", Effect.READ, "GET", "/cases/{case}/ratings/{hash}.json"
+)
 RATING_ADD = Operation("rating_add", Effect.ONCE, "POST", "/cases/{case}/ratings.json")
 RATING_UPDATE = Operation(
     "rating_update", Effect.REPEATABLE, "PUT", "/cases/{case}/ratings/{rating}.json"
 )
-RATING_TRIGGER = Operation("rating_trigger", Effect.ONCE, "POST", "/cases/{case}/ratings/trigger.json")
+RATING_TRIGGER = Operation(
+    "rating_trigger", Effect.ONCE, "POST", "/cases/{case}/ratings/trigger.json"
+)
 CASE_SUMMARIES = Operation("case_summaries", Effect.READ, "GET", "/cases.json")
 CASE_SUMMARY = Operation("case_summary", Effect.READ, "GET", "/cases/{case}.json")
 OPERATIONS = (

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from casegraph.sandbox.serving import Running, start_in_thread
+from casegraph.serving import Running, start_in_thread
 
 
 async def hello(_: Request) -> PlainTextResponse:
@@ -85,7 +85,7 @@ def test_an_application_that_refuses_to_start() -> None:
 
 
 SCRIPT = """
-from casegraph.sandbox.serving import serve
+from casegraph.serving import serve
 from starlette.applications import Starlette
 
 serve(Starlette(), "127.0.0.1", 0, lambda port: print(port, flush=True))
