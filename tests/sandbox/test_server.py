@@ -110,7 +110,6 @@ def test_environment(sandbox: Sandbox) -> None:
             "CASE_REVIEWS__URL",
             "CASE_REVIEWS__USERNAME",
             "CASE_REVIEWS__TOKEN",
-            "CASE_REVIEWS__MAX_PER_SECOND",
             "RATINGS__URL",
             "RATINGS__EMAIL",
             "RATINGS__PASSWORD",
@@ -130,7 +129,6 @@ def test_environment(sandbox: Sandbox) -> None:
         "CASEGRAPH_CUSTOMER_CASES__URL": f"{BASE}/customer-cases/crm/v1",
     }
     assert json.loads(environment["CASEGRAPH_ACTION_MANAGEMENT__HUBS"]) == [7]
-    assert environment["CASEGRAPH_CASE_REVIEWS__MAX_PER_SECOND"] == "0"
 
 
 async def test_the_environment_opens_every_upstream(sandbox: Sandbox) -> None:

@@ -69,7 +69,7 @@ class Query:
 
     @resolved(
         graphql_type=list[Node | None],
-        description="Several things by their global ids, in the order asked; null for what is gone.",
+        description="Several things by their global ids, in that order; null for what is gone.",
     )
     @staticmethod
     async def nodes(
@@ -252,7 +252,7 @@ class Query:
 
     @resolved(
         graphql_type=Rating | None,
-        description="The rating that the hash of a rating mail stands for; null when there is none.",
+        description="The rating that a rating mail's hash stands for; null when there is none.",
     )
     @staticmethod
     async def rating_by_hash(
@@ -261,7 +261,7 @@ class Query:
         hash: Annotated[  # noqa: A002  the argument's name in the graph
             strawberry.ID,
             strawberry.argument(
-                description="The hash. It is a secret: send it in a variable, never in the document."
+                description="The hash. It is a secret: send it in a variable, not in the document."
             ),
         ],
     ) -> ra.Rating | None:

@@ -6,8 +6,10 @@ Invariant: control calls are not counted, and nothing here knows an upstream's a
 """
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -58,18 +60,31 @@ class Sandbox:
 
 
 def build(world: World, *, latency_ms: float = 0) -> Sandbox:
-    """Wire the four simulators over `world`; each call takes at least `latency_ms`."""
+    """Wire the four simulators over `world`; each call takes at least `latency_ms`.
+
+    Their clock starts at the moment at which the world ends and runs on from there, so that what
+    was due then is due now, whenever it is started.
+    """
+    started = time.monotonic()
+
+    def now() -> datetime:
+        return world.now + timedelta(seconds=time.monotonic() - started)
+
     actions = action_management.Credentials()
     reviews = case_reviews.Credentials()
     rates = ratings.Credentials()
     customers = customer_cases.Credentials()
     simulators = {
         "action_management": action_management.create_app(
-            world.action_management, credentials=actions
+            world.action_management, credentials=actions, now=now
         ),
-        "case_reviews": case_reviews.create_app(world.case_reviews, credentials=reviews),
-        "ratings": ratings.create_app(world.ratings, credentials=rates),
-        "customer_cases": customer_cases.create_app(world.customer_cases, credentials=customers),
+        "case_reviews": case_reviews.create_app(
+            world.case_reviews, credentials=reviews, now=now
+        ),
+        "ratings": ratings.create_app(world.ratings, credentials=rates, now=now),
+        "customer_cases": customer_cases.create_app(
+            world.customer_cases, credentials=customers, now=now
+        ),
     }
     traffic = {name: Traffic(app, name, latency_ms=latency_ms) for name, app in simulators.items()}
     hubs = [hub.hub_id for hub in world.action_management.hubs.values() if hub.has_program]
@@ -80,8 +95,6 @@ def build(world: World, *, latency_ms: float = 0) -> Sandbox:
         "ACTION_MANAGEMENT__HUBS": msgspec.json.encode(hubs).decode(),
         "CASE_REVIEWS__USERNAME": reviews.username,
         "CASE_REVIEWS__TOKEN": reviews.token,
-        # The real one wants a call per two seconds; a sandbox is there to be tried at once.
-        "CASE_REVIEWS__MAX_PER_SECOND": "0",
         "RATINGS__EMAIL": rates.email,
         "RATINGS__PASSWORD": rates.password,
         "CUSTOMER_CASES__AUTH_HEADER": customers.header,

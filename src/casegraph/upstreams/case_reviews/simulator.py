@@ -14,6 +14,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
 import msgspec
 from starlette.applications import Starlette
@@ -131,7 +132,7 @@ class _Tenant:
         if question.counting:
             pages = math.ceil(len(rows) / question.per_page)
             return _json({"record_count": len(rows), "page_count": pages})
-        rows.sort(key=lambda row: row["id"], reverse=question.descending)
+        rows.sort(key=itemgetter("id"), reverse=question.descending)
         start = (question.page - 1) * question.per_page
         page = rows[start : start + question.per_page]
         return _json([print_entry(row, self._store, self._switches) for row in page])

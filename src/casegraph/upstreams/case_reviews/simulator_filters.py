@@ -26,7 +26,7 @@ Rows = list[Row]
 Selector = Callable[[Rows, Store], Rows]
 
 
-class Refused(Exception):  # noqa: N818 - a refusal of the vendor, not a fault of ours
+class Refused(Exception):
     """The tenant refuses the call with 400; the message names the parameter."""
 
 
@@ -181,7 +181,7 @@ def _moment_from(key: str) -> Reader:
         if bound is None:
             return None
         first = bound if bound.microsecond == 0 else bound.replace(microsecond=0) + _SECOND
-        return lambda rows, _: [r for r in rows if r[key] is not None and r[key] >= first]
+        return lambda rows, _: [r for r in rows if (at := r[key]) is not None and at >= first]
 
     return read
 
@@ -192,7 +192,7 @@ def _moment_to(key: str) -> Reader:
         if bound is None:
             return None
         beyond = bound.replace(microsecond=0) + _SECOND
-        return lambda rows, _: [r for r in rows if r[key] is not None and r[key] < beyond]
+        return lambda rows, _: [r for r in rows if (at := r[key]) is not None and at < beyond]
 
     return read
 

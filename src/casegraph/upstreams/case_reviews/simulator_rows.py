@@ -11,7 +11,8 @@ from typing import Any
 from casegraph.upstreams.case_reviews.simulator_switches import Switches
 from casegraph.upstreams.case_reviews.store import Row, Store
 
-_FORMS = {"space": "%Y-%m-%d %H:%M:%S", "iso": "%Y-%m-%dT%H:%M:%SZ"}
+_FORMS = {"space": (" ", ""), "iso": ("T", "Z")}
+"""Between day and time, and after them."""
 
 
 def print_entry(row: Row, store: Store, switches: Switches) -> dict[str, Any]:
@@ -47,7 +48,10 @@ def _status(status: str, switches: Switches) -> str:
 
 
 def _moment(moment: datetime | None, switches: Switches) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).strftime(_FORMS[switches.time_form])
+    if moment is None:
+        return None
+    between, after = _FORMS[switches.time_form]
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(between, "seconds") + after
 
 
 def _case(case_id: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ BEST_MATCH_LISTS = ("phoneNumbers", "orderNumbers", "caseNumbers")
 ADDRESS_KEYS = ("streetOne", "streetTwo", "city", "state", "zip")
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the connector, not a fault of ours
+class Refusal(Exception):
     """The connector answers with an error; `fields` maps names to messages where there are any."""
 
     def __init__(self, status: int, message: str, fields: dict[str, str] | None = None) -> None:
@@ -216,5 +216,4 @@ def _search_type(declaration: Row) -> str:
 
 def comparable(value: Any) -> str:
     """Return a custom value as it is compared: without case, a checkbox as its word."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text.strip().casefold()
+    return (value if isinstance(value, str) else str(value)).strip().casefold()

@@ -121,7 +121,9 @@ class _Tenant:
         self._rate_limit.take(name)
 
     async def _ask(self, request: Request, caller: Caller, shape: Shape) -> Ask:
-        base = str(request.base_url).rstrip("/") + BASE
+        # Not base_url, which leaves out the prefix this application may be mounted under.
+        url, prefix = request.url, request.scope.get("root_path", "")
+        base = f"{url.scheme}://{url.netloc}{prefix}{BASE}"
         printer = Printer(self._store, self._switches, base)
         return Ask(request, caller, shape, printer, await body_fields(request), self._now())
 

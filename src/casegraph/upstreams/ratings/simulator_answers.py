@@ -42,7 +42,7 @@ _HEADERS = {"X-API-Version": "1", "Content-Type": "application/json"}
 _MORE_INFO = "https://developer.kayako.com/api/v1/reference/errors/"
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the vendor, not a fault of ours
+class Refusal(Exception):
     """The tenant answers with an error; `code` decides the HTTP status.
 
     `named` is a bad field (`parameter`) or several (`parameters`).

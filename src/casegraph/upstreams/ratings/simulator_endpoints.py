@@ -8,6 +8,7 @@ Invariant: a refused call changes nothing; a new rating's id is one above the hi
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from starlette.requests import Request
@@ -193,11 +194,13 @@ class Endpoints:
     def _page(self, ask: Ask, rows: list[Row], kind: str) -> Answer:
         offset = number(ask.request, "offset", 0)
         limit = limited(ask.request, self._switches.default_limit, self._switches.max_limit)
-        rows.sort(key=lambda row: row["id"])
+        rows.sort(key=itemgetter("id"))
         counts = {"offset": offset, "limit": limit, "total_count": len(rows)}
         return self._list(ask, rows[offset : offset + limit], kind, counts)
 
     def _list(self, ask: Ask, rows: list[Row], kind: str, counts: dict[str, int]) -> Answer:
+        if kind == "case":
+            ask.printer.gather_ratings({row["id"] for row in rows})
         data = [ask.shape.show(_resource(ask, row, kind)) for row in rows]
         etag = etag_of([kind, *(row["id"] for row in rows)])
         return Answer(data, kind, counts=counts, etag=etag, modified=last_change(rows))

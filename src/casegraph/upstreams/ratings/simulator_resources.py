@@ -27,7 +27,7 @@ class Printer:
         self._base = base
         hours = 5 if switches.plus_five_offset else 0
         self._zone = timezone(timedelta(hours=hours))
-        self._ratings_by_case: dict[int, list[Row]] | None = None
+        self._ratings_by_case: dict[int, list[Row]] = {}
 
     def rating(self, row: Row) -> Resource:
         """Return a rating as the staff routes show it."""
@@ -109,13 +109,17 @@ class Printer:
             on_request=_ASKED_FOR,
         )
 
+    def gather_ratings(self, case_ids: set[int]) -> None:
+        """Look up the ratings of several cases at once, so that a page of them costs one scan."""
+        for case_id in case_ids:
+            self._ratings_by_case[case_id] = []
+        for row in [r for r in self._store.ratings.values() if r["case_id"] in case_ids]:
+            self._ratings_by_case[row["case_id"]].append(row)
+
     def _ratings_of(self, case_id: int) -> list[Row]:
-        """Return a case's ratings; the first question of a call groups all, so a page costs one."""
-        if self._ratings_by_case is None:
-            self._ratings_by_case = {}
-            for row in self._store.ratings.values():
-                self._ratings_by_case.setdefault(row["case_id"], []).append(row)
-        return self._ratings_by_case.get(case_id, [])
+        if case_id not in self._ratings_by_case:
+            self.gather_ratings({case_id})
+        return self._ratings_by_case[case_id]
 
     def _moment(self, moment: datetime | None) -> str | None:
         if moment is None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from casegraph.upstreams.ratings.simulator import create_app
 
@@ -244,6 +246,15 @@ async def test_one_case_has_its_own_resource(tenant: Any) -> None:
         data["created_at"],
     ) == ("ACTIVE", "OPEN", PRINTED_NOON)
     assert data["resource_url"] == "http://t/api/v1/cases/1"
+
+
+async def test_addresses_in_answers_keep_a_prefix(store: Any) -> None:
+    """Mounted under a prefix, the tenant prints addresses that have it."""
+    app = Starlette(routes=[Mount("/kayako", create_app(store))])
+    headers = {"Authorization": "Bearer sandbox-kayako-token"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), headers=headers) as client:
+        answer = await client.get("http://t:81/kayako/api/v1/cases/1.json")
+    assert answer.json()["data"]["resource_url"] == "http://t:81/kayako/api/v1/cases/1"
 
 
 @pytest.mark.parametrize(
