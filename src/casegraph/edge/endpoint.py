@@ -53,7 +53,7 @@ class GraphQLEndpoint:
         self._present = present
         self._page = page
 
-    async def __call__(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         """Answer one request."""
         request_id = _request_id(request)
         if request.method == "POST":
