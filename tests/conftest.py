@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from support.gateway import Gateway, running_gateway
 from support.upstreams import Upstreams, running_upstreams
 
@@ -25,13 +26,13 @@ def _upstreams() -> Iterator[Upstreams]:
 
 @pytest.fixture
 def upstreams(_upstreams: Upstreams) -> Upstreams:
-    """The shared sandbox, its calls counted from here; not to be edited."""
+    """Return the shared sandbox, its calls counted from here; not to be edited."""
     _upstreams.mark()
     return _upstreams
 
 
 @pytest.fixture(scope="session")
 def gateway(_upstreams: Upstreams) -> Iterator[Gateway]:
-    """The shared gateway over the shared sandbox."""
+    """Return the shared gateway over the shared sandbox."""
     with running_gateway(_upstreams.environment) as running:
         yield running

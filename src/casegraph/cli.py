@@ -23,9 +23,9 @@ from casegraph.errors import SettingsInvalid
 from casegraph.graph.examples import ExampleQuery, examples
 from casegraph.graph.schema import build_schema, sdl
 from casegraph.sandbox.server import build
+from casegraph.sandbox.world import World, build_world
 from casegraph.serving import serve as serve_on_socket
 from casegraph.serving import start_in_thread
-from casegraph.sandbox.world import World, build_world
 from casegraph.settings import Settings, load_settings, unknown_variables
 from casegraph.wiring import wire
 

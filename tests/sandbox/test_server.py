@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from casegraph.sandbox.server import Sandbox, build
-from casegraph.serving import start_in_thread
 from casegraph.sandbox.world import World, build_world
+from casegraph.serving import start_in_thread
 from casegraph.upstreams.action_management.store import Hub
 from casegraph.upstreams.action_management.store import Store as ActionManagementStore
 from casegraph.upstreams.case_reviews.store import Store as CaseReviewsStore

@@ -52,9 +52,7 @@ class Gateway:
     url: str
     client: httpx.Client
 
-    def ask(
-        self, query: str, variables: Mapping[str, Any] | None = None, **headers: str
-    ) -> Answer:
+    def ask(self, query: str, variables: Mapping[str, Any] | None = None, **headers: str) -> Answer:
         """Send one operation."""
         body = {"query": query, "variables": dict(variables or {})}
         named = {name.replace("_", "-"): value for name, value in headers.items()}

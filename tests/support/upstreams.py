@@ -39,7 +39,9 @@ class Upstreams:
         return {name: count for name, count in found.items() if count}
 
     def _totals(self) -> dict[str, dict[str, int]]:
-        return {name: dict(each.snapshot()["operations"]) for name, each in self.sandbox.traffic.items()}
+        return {
+            name: dict(each.snapshot()["operations"]) for name, each in self.sandbox.traffic.items()
+        }
 
 
 @contextmanager

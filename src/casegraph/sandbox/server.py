@@ -78,9 +78,7 @@ def build(world: World, *, latency_ms: float = 0) -> Sandbox:
         "action_management": action_management.create_app(
             world.action_management, credentials=actions, now=now
         ),
-        "case_reviews": case_reviews.create_app(
-            world.case_reviews, credentials=reviews, now=now
-        ),
+        "case_reviews": case_reviews.create_app(world.case_reviews, credentials=reviews, now=now),
         "ratings": ratings.create_app(world.ratings, credentials=rates, now=now),
         "customer_cases": customer_cases.create_app(
             world.customer_cases, credentials=customers, now=now
