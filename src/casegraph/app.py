@@ -103,7 +103,7 @@ def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Sta
     )
     return Starlette(
         routes=[
-            Route("/graphql", endpoint.respond, methods=["GET", "POST"]),
+            Route("/graphql", endpoint),
             *health_routes(readiness),
             *_schema_route(settings, gateway.schema),
             *(explorer.routes() if explorer is not None else ()),

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,7 @@ _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")]
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
 def serve(
     config: Config = None,
     host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    port: Port | None = None,
 ) -> None:
     """Run the gateway; on the bundled upstreams when none is configured."""
     settings, world = _settings_or_sandbox(config, host=host, port=port)
@@ -70,7 +72,7 @@ def serve(
 @app.command()
 def sandbox(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8100,
+    port: Port = 8100,
     latency: Annotated[float, typer.Option(min=0, help="Delay of every answer, in ms.")] = 0,
     seed: Annotated[int, typer.Option(help="Which world: the same seed, the same world.")] = 7,
     cases: Annotated[int, typer.Option(min=50, help="How many cases the hub has.")] = 2500,
@@ -156,8 +158,9 @@ def _settings_or_sandbox(config: Path | None, **overrides: Any) -> tuple[Setting
     if any(upstream.is_configured() for upstream in settings.upstreams().values()):
         return settings, None
     world = build_world()
-    running = start_in_thread(build(world).app)
-    os.environ.update(build(world).environment(running.url))
+    bundled = build(world)
+    running = start_in_thread(bundled.app)  # for as long as the process lives
+    os.environ.update(bundled.environment(running.url))
     return load_settings(config, **overrides), world
 
 
@@ -174,6 +177,8 @@ def _welcome(
 ) -> None:
     if world is not None:
         _out.print("No upstream is configured: this gateway runs on the bundled upstreams.")
+    if not settings.is_loopback():
+        _out.print("Anybody who can reach this address can ask: there is no sign-in yet.")
     for name, upstream in settings.upstreams().items():
         where = upstream.url if upstream.is_configured() else "not configured"
         _out.print(f"  {name:<18} {where}", markup=False)
@@ -188,6 +193,8 @@ def _welcome(
 
 
 def _serve(run: Callable[[], None]) -> None:
+    """Serve until a signal: asked to stop, stopping is success, also before the server is up."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run()
     except OSError as error:

@@ -9,7 +9,8 @@
     └── UpstreamError                  UNAVAILABLE
         ├── UpstreamNotConfigured      UPSTREAM_NOT_CONFIGURED
         ├── UpstreamUnavailable        UNAVAILABLE
-        │   └── CredentialsRefused     UNAVAILABLE
+        │   ├── CredentialsRefused     UNAVAILABLE
+        │   └── CircuitOpen            UNAVAILABLE
         ├── DeadlineExceeded           DEADLINE_EXCEEDED
         ├── RateLimited                RATE_LIMITED
         ├── ContractViolation          UPSTREAM_CONTRACT
@@ -69,14 +70,28 @@ class SettingsInvalid(CasegraphError):
 
 
 class UpstreamError(CasegraphError):
-    """A call to one upstream did not bring what was asked."""
+    """A call to one upstream did not bring what was asked.
+
+    `sent` is False when the upstream cannot have seen the call, so that repeating it is safe;
+    `retry_after_ms` is the wait after which asking again may help, where that is known.
+    """
 
     code = "UNAVAILABLE"
 
-    def __init__(self, upstream: str, operation: str, what: str) -> None:
+    def __init__(
+        self,
+        upstream: str,
+        operation: str,
+        what: str,
+        retry_after_ms: int | None = None,
+        *,
+        sent: bool = True,
+    ) -> None:
         self.upstream = upstream
         self.operation = operation
         self.what = what
+        self.retry_after_ms = retry_after_ms
+        self.sent = sent
         super().__init__(f"{upstream}: {what} ({operation}).")
 
 
@@ -101,6 +116,14 @@ class CredentialsRefused(UpstreamUnavailable):
     retryable = False
 
 
+class CircuitOpen(UpstreamUnavailable):
+    """The upstream has kept failing, so it is left alone for a while; nothing was sent."""
+
+    def __init__(self, upstream: str, operation: str, retry_after_ms: int) -> None:
+        what = "left alone for a while after repeated failures"
+        super().__init__(upstream, operation, what, retry_after_ms, sent=False)
+
+
 class DeadlineExceeded(UpstreamError):
     """The upstream did not answer in the time there was."""
 
@@ -113,12 +136,6 @@ class RateLimited(UpstreamError):
 
     code = "RATE_LIMITED"
     retryable = True
-
-    def __init__(
-        self, upstream: str, operation: str, what: str, retry_after_ms: int | None = None
-    ) -> None:
-        self.retry_after_ms = retry_after_ms
-        super().__init__(upstream, operation, what)
 
 
 class ContractViolation(UpstreamError):

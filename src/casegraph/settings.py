@@ -3,12 +3,13 @@
 Environment variables start with `CASEGRAPH_` and use `__` for nesting; they win over the file that
 `--config` or `CASEGRAPH_CONFIG` names.
 Invariant: a setting that cannot work ends the start and is named; secrets print as stars. Only
-`app` and `cli` import this module.
+`app`, its helpmate `wiring` and the commands import this module.
 """
 
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -58,6 +59,10 @@ class UpstreamSettings(_Part):
         """Return whether a URL is set."""
         return self.url is not None
 
+    def _blank(self, *names: str) -> list[str]:
+        """Return those of these settings that are unset or empty; an empty secret is none."""
+        return [name for name in names if not getattr(self, name)]
+
 
 class ActionManagementSettings(UpstreamSettings):
     """Forsta Action Management."""
@@ -82,16 +87,15 @@ class ActionManagementSettings(UpstreamSettings):
         """Take `96,97`, `[96, "97"]` as JSON, and a list."""
         if isinstance(value, str):
             value = value.strip().removeprefix("[").removesuffix("]").split(",")
+        if isinstance(value, int):
+            value = [value]
         if isinstance(value, list | tuple):
             return tuple(str(hub).strip().strip('"') for hub in value if str(hub).strip())
         return value
 
     def missing(self) -> list[str]:
         """Either a fixed token, or all that OAuth needs."""
-        if self.token is not None:
-            return []
-        needed = ("token_url", "client_id", "client_secret")
-        return [name for name in needed if getattr(self, name) is None]
+        return [] if self.token else self._blank("token_url", "client_id", "client_secret")
 
 
 class CaseReviewsSettings(UpstreamSettings):
@@ -104,7 +108,7 @@ class CaseReviewsSettings(UpstreamSettings):
 
     def missing(self) -> list[str]:
         """Both parts of the credentials."""
-        return [name for name in ("username", "token") if getattr(self, name) is None]
+        return self._blank("username", "token")
 
 
 class RatingsSettings(UpstreamSettings):
@@ -117,9 +121,7 @@ class RatingsSettings(UpstreamSettings):
 
     def missing(self) -> list[str]:
         """Either a token, or e-mail and password."""
-        if self.token is not None:
-            return []
-        return [name for name in ("email", "password") if getattr(self, name) is None]
+        return [] if self.token else self._blank("email", "password")
 
 
 class CustomerCasesSettings(UpstreamSettings):
@@ -130,8 +132,8 @@ class CustomerCasesSettings(UpstreamSettings):
     auth_value: SecretStr | None = Field(None, description="The fixed value.")
 
     def missing(self) -> list[str]:
-        """Return what is missing: the fixed value."""
-        return ["auth_value"] if self.auth_value is None else []
+        """The header and its fixed value."""
+        return self._blank("auth_header", "auth_value")
 
 
 class LinkSettings(_Part):
@@ -161,7 +163,11 @@ class Settings(BaseSettings):
     """All settings of one process."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # `NAME=` in a compose file means not set
+        extra="forbid",
+        frozen=True,
     )
 
     host: str = Field("127.0.0.1", description="Where to listen.")
@@ -219,7 +225,10 @@ class Settings(BaseSettings):
 
     def is_loopback(self) -> bool:
         """Return whether only this machine can ask."""
-        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def on_loopback(self, chosen: bool | None) -> bool:
         """Return a switch that is on for loopback unless it was set."""
@@ -244,14 +253,13 @@ def _check_upstream(name: str, upstream: UpstreamSettings) -> None:
         split_base(f"{prefix}TOKEN_URL", token_url)
 
 
-def load_settings(
-    config: Path | None = None, environment: Mapping[str, str] | None = None, **overrides: Any
-) -> Settings:
-    """Return checked settings; raises SettingsInvalid, naming the setting and never its value.
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+    """Return checked settings; raises SettingsInvalid, naming the setting and never its secret.
 
-    `overrides` are what the command line says; None means not said.
+    `overrides` are what the command line says, checked there; None means not said.
     """
-    path = config or _path_from(os.environ if environment is None else environment)
+    _refuse_whole_groups(os.environ)
+    path = config or _path_from(os.environ)
     values = _read_toml(path) if path is not None else {}
     _refuse_unknown(values, path)
     said = {name: value for name, value in overrides.items() if value is not None}
@@ -274,6 +282,14 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsInvalid(f"{path}: {error.strerror or 'cannot be read'}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"{path}: not valid TOML ({error}).") from None
+
+
+def _refuse_whole_groups(environment: Mapping[str, str]) -> None:
+    """Refuse `CASEGRAPH_RATINGS={"url": …}`: one form is enough, and its errors repeat the text."""
+    groups = {variable.partition("__")[0] for variable, _, _ in table() if "__" in variable}
+    for name in environment:
+        if name.upper() in groups:
+            raise SettingsInvalid(f"{name}: is a group; set its parts, as {name}__URL.")
 
 
 def _refuse_unknown(values: Mapping[str, Any], path: Path | None) -> None:

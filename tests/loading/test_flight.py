@@ -139,7 +139,7 @@ async def test_a_call_that_is_slow_to_end_is_not_joined() -> None:
     leaver.cancel()
     await asyncio.wait([leaver])
     fresh.gate.set()
-    assert await flight.do("a", fresh) == "fresh"
+    assert await asyncio.wait_for(flight.do("a", fresh), 5) == "fresh"
     cleaned.set()
 
 
@@ -262,7 +262,8 @@ async def test_a_forgotten_call_serves_its_waiters_and_nobody_else() -> None:
     late = start(flight, "a", Call("third"), 1)
     await turns()
     new.gate.set()
-    assert await asyncio.gather(*newcomers, *late) == ["new", "new", "new"]
+    answers = await asyncio.wait_for(asyncio.gather(*newcomers, *late), 5)
+    assert answers == ["new", "new", "new"]
     flight.forget("never flown")
 
 
@@ -333,10 +334,13 @@ class World:
 
     async def finish(self) -> None:
         """Land what still flies until every caller has its outcome."""
-        while any(not task.done() for _, task in self.callers):
+        for _ in range(100):
             for key in range(3):
                 await self.step("land", key)
             await turns()
+            if all(task.done() for _, task in self.callers):
+                return
+        raise AssertionError("a caller waits for ever")
 
 
 @given(steps)

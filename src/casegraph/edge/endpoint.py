@@ -15,6 +15,7 @@ import msgspec
 from graphql import ExecutionResult, GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from casegraph.edge.decoding import BadRequest, decode_operation
 from casegraph.engine.standard import Operation
@@ -35,10 +36,10 @@ class Engine(Protocol):
 
 
 class GraphQLEndpoint:
-    """Answers requests for one engine.
+    """Answers requests of every method for one engine, as an ASGI application.
 
     `new_context` makes the context of a request from its id; `present` gives an error the form in
-    which it may leave; `page` answers a browser.
+    which it may leave; `page` answers a browser, told the path below which the gateway is mounted.
     """
 
     def __init__(
@@ -46,31 +47,39 @@ class GraphQLEndpoint:
         engine: Engine,
         new_context: Callable[[str], Any],
         present: Callable[[GraphQLError, str], dict[str, Any]],
-        page: Callable[[], Response] | None,
+        page: Callable[[str], Response] | None,
     ) -> None:
         self._engine = engine
         self._new_context = new_context
         self._present = present
         self._page = page
 
-    async def respond(self, request: Request) -> Response:
-        """Answer one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
         request_id = _request_id(request)
         if request.method == "POST":
             response = await self._post(request, request_id)
-        elif self._page is not None and "text/html" in request.headers.get("accept", ""):
-            response = self._page()
         else:
-            response = _refusal(request_id, 405, "Send a POST with a JSON body.")
-            response.headers["allow"] = "POST"
+            response = self._read(request, request_id)
         response.headers["x-request-id"] = request_id
+        await response(scope, receive, send)
+
+    def _read(self, request: Request, request_id: str) -> Response:
+        """Answer a browser with the page and everything else with 405."""
+        reads = request.method in {"GET", "HEAD"}
+        if reads and self._page is not None and "text/html" in request.headers.get("accept", ""):
+            return self._page(request.scope.get("root_path", ""))
+        response = _refusal(request_id, 405, "Send a POST with a JSON body.")
+        response.headers["allow"] = "POST"
         return response
 
     async def _post(self, request: Request, request_id: str) -> Response:
         if not _is_json(request.headers.get("content-type", "")):
             return _refusal(request_id, 415, "Content-Type must be application/json in UTF-8.")
+        if request.headers.get("content-encoding", "identity") != "identity":
+            return _refusal(request_id, 415, "Send the body as it is, without Content-Encoding.")
         try:
-            body = await _read(request)
+            body = await _body(request)
             if body is None:
                 return _refusal(request_id, 413, f"The body is larger than {BODY_MAX} bytes.")
             operation = decode_operation(body)
@@ -109,7 +118,7 @@ def encode(answer: Any) -> bytes:
     return msgspec.json.encode(answer, enc_hook=str)
 
 
-async def _read(request: Request) -> bytes | None:
+async def _body(request: Request) -> bytes | None:
     """Return the body, None when it is too large; stops reading there."""
     chunks = bytearray()
     async for chunk in request.stream():

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from casegraph.errors import CasegraphError, RateLimited, UpstreamError
+from casegraph.errors import CasegraphError, UpstreamError
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
@@ -65,6 +65,6 @@ def _extensions(cause: CasegraphError) -> dict[str, Any]:
     extensions: dict[str, Any] = {"code": cause.code, "retryable": cause.retryable}
     if isinstance(cause, UpstreamError):
         extensions["upstream"] = cause.upstream
-    if isinstance(cause, RateLimited) and cause.retry_after_ms is not None:
-        extensions["retryAfterMs"] = cause.retry_after_ms
+        if cause.retry_after_ms is not None:
+            extensions["retryAfterMs"] = cause.retry_after_ms
     return extensions

@@ -35,6 +35,9 @@ class Call:
     target: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    deadline: float = float("inf")
+    """The moment on the monotonic clock at which nobody waits for the answer any more."""
+    attempt: int = 1
     max_bytes: int = 5 * 1024 * 1024
     """Largest decoded body that is read, in bytes (reliability default: 5 MiB)."""
 

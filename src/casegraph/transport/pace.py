@@ -1,0 +1,60 @@
+"""How often an upstream may be asked: a steady rate with a burst, reserved before it is spent.
+
+The generic cell rate algorithm: one moment is remembered, at which the next call would be exactly
+on time. A reservation that would have to wait longer than the caller can is refused and costs
+nothing.
+Invariant: over any time t at most burst + rate × t calls are let through.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class PaceConfig:
+    """Calls a second and how many may come at once; rate 0 is no pace."""
+
+    per_second: float = 0.0
+    burst: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """When the call may be made, from now, in seconds; refused when that is too late."""
+
+    wait: float
+    granted: bool
+
+
+class Pace(Protocol):
+    """Hands out places in time."""
+
+    async def reserve(self, longest: float) -> Reservation:
+        """Reserve the next place if it comes within `longest` seconds."""
+
+
+class LocalPace:
+    """The pace of one process."""
+
+    def __init__(self, config: PaceConfig, clock: Callable[[], float]) -> None:
+        self._interval = 1 / config.per_second if config.per_second > 0 else 0.0
+        self._ahead = self._interval * (max(config.burst, 1) - 1)
+        self._clock = clock
+        self._on_time = float("-inf")
+
+    async def reserve(self, longest: float) -> Reservation:
+        """Reserve the next place if it comes within `longest` seconds."""
+        return self.reserve_now(longest)
+
+    def reserve_now(self, longest: float) -> Reservation:
+        """Reserve without awaiting: nothing here waits."""
+        if not self._interval:
+            return Reservation(0.0, granted=True)
+        now = self._clock()
+        on_time = max(self._on_time, now)
+        wait = max(0.0, on_time - self._ahead - now)
+        if wait > longest:
+            return Reservation(wait, granted=False)
+        self._on_time = on_time + self._interval
+        return Reservation(wait, granted=True)
