@@ -9,7 +9,7 @@ Invariant: the layers know nothing of each other, each is `Call → Reply`.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random, SystemRandom
 from time import monotonic
@@ -33,7 +33,7 @@ class Surroundings:
 
     clock: Callable[[], float] = monotonic
     wall_clock: Callable[[], datetime] = _now
-    random: Random = SystemRandom()
+    random: Random = field(default_factory=SystemRandom)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -42,8 +42,8 @@ class ChainConfig:
     """What differs between upstreams (reliability §3.1)."""
 
     concurrency: int = 8
-    retry: RetryPolicy = RetryPolicy()
-    breaker: BreakerConfig = BreakerConfig()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    breaker: BreakerConfig = field(default_factory=BreakerConfig)
 
 
 @dataclass(frozen=True, slots=True)

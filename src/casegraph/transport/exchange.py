@@ -2,15 +2,16 @@
 
 Behind the one method `send` stands httpx's connection pool, without httpx's client object: no
 cookies, no redirects, no proxies or credentials from the environment, no merged headers.
-Two measured traps of httpx 0.28 / httpcore 1.0 shape it. It has no total time-out (a body dripping
-a byte every 0.1 s outlives any read time-out), so one is kept here. And a call cancelled while its
-connection is being made loses a pool slot for good, so a caller that leaves never cancels the
-exchange itself: the request runs in a task of its own, and is cancelled only once its headers are
-out, holding its slot until the end.
+Three measured traps of httpx 0.28 / httpcore 1.0 shape it. It has no total time-out (a body
+dripping a byte every 0.1 s outlives any read time-out), so one is kept here. A call cancelled while
+its connection is being made loses a pool slot for good, so a caller that leaves never cancels a
+connecting request: it ends by itself, unsent, once it is connected, and holds its slot till then.
+And an answer without a length that is cut short looks complete, so for a read it must be JSON.
 Invariant: what is sent has exactly the origin and the target of the call, or nothing is sent.
 """
 
 import asyncio
+import re
 import ssl
 import zlib
 from collections.abc import AsyncIterable, Mapping
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
+import msgspec
 
 from casegraph.errors import (
     ContractViolation,
@@ -25,9 +27,15 @@ from casegraph.errors import (
     InvalidArgument,
     UpstreamUnavailable,
 )
-from casegraph.transport.calls import Call, Reply
+from casegraph.transport.calls import Call, Effect, Reply
 
-_HEADERS_ARE_OUT = "http11.send_request_headers.complete"
+_CONNECTED = "http11.send_request_headers.started"
+_METHOD = re.compile(r"[A-Z]{1,16}", re.ASCII)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
+_HEADER_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?", re.ASCII)
+_FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
+"""Headers that decide where a request goes and where it ends; never a caller's."""
+_BODILESS = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,57 +56,74 @@ class HttpxExchange:
 
     def __init__(self, config: ExchangeConfig | None = None) -> None:
         self._config = config or ExchangeConfig()
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=ssl.create_default_context(),
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=self._config.pool,
-                max_keepalive_connections=self._config.keep_alive,
-                keepalive_expiry=self._config.keep_alive_seconds,
-            ),
-        )
+        self._tls = ssl.create_default_context()
+        self._pool = self._open()
         self._slots = asyncio.Semaphore(self._config.pool)
         self._running: set[asyncio.Task[Any]] = set()
+        self._closing = False
+        self.pools_replaced = 0
+        """How often a pool that had lost its connections was given up."""
 
     async def send(self, call: Call) -> Reply:
         """Return the complete answer.
 
         Raises DeadlineExceeded when it did not come in time, UpstreamUnavailable when the
-        connection failed, ContractViolation when the answer breaks a bound.
+        connection failed, ContractViolation when the answer breaks a bound, InvalidArgument when
+        the call cannot be sent as it is.
         """
+        attempt = _Attempt()
         request = self._request(call)
-        headers_out = asyncio.Event()
-        request.extensions["trace"] = _signals(headers_out)
-        task = asyncio.create_task(self._run(call, request))
-        self._keep(task)
+        request.extensions["trace"] = attempt.trace
         try:
             async with asyncio.timeout(self._config.total_seconds):
-                return await asyncio.shield(task)
+                await self._slots.acquire()  # who leaves here has sent nothing
+                task = self._start(call, request)
+                try:
+                    return await asyncio.shield(task)
+                except asyncio.CancelledError:
+                    attempt.leave(task)
+                    raise
         except TimeoutError:
-            self._keep(asyncio.create_task(_abandon(task, headers_out)))
             raise DeadlineExceeded(call.upstream, call.operation, "no answer in time") from None
-        except asyncio.CancelledError:
-            self._keep(asyncio.create_task(_abandon(task, headers_out)))
-            raise
 
     async def close(self) -> None:
-        """Close every connection; calls still on the wire are cancelled."""
+        """Close every connection; calls still on the wire fail as unavailable."""
+        self._closing = True
         for task in tuple(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        await self._transport.aclose()
+        await self._pool.transport.aclose()
 
-    def _keep(self, task: asyncio.Task[Any]) -> None:
+    def _open(self) -> "_Pool":
+        return _Pool(
+            httpx.AsyncHTTPTransport(
+                verify=self._tls,
+                trust_env=False,
+                limits=httpx.Limits(
+                    max_connections=self._config.pool,
+                    max_keepalive_connections=self._config.keep_alive,
+                    keepalive_expiry=self._config.keep_alive_seconds,
+                ),
+            )
+        )
+
+    def _start(self, call: Call, request: httpx.Request) -> asyncio.Task[Reply]:
+        """Start a request in a task of its own; its slot is free when the task has ended."""
+        task = asyncio.create_task(self._run(call, request))
         self._running.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(self._ended)
+        return task
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._slots.release()
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # an abandoned call's failure has no reader; asyncio would complain
 
     def _request(self, call: Call) -> httpx.Request:
         config = self._config
+        if not _is_sendable(call):
+            raise InvalidArgument(f"{call.upstream}: this cannot be sent.")
         try:
             request = httpx.Request(
                 call.method,
@@ -114,47 +139,86 @@ class HttpxExchange:
                     }
                 },
             )
+            stays = request.url.raw_path == call.target.encode()
         except (httpx.InvalidURL, ValueError, TypeError):
             # The client's own text would repeat the value.
             raise InvalidArgument(f"{call.upstream}: this cannot be sent.") from None
-        if request.url.raw_path != call.target.encode() or _origin(request.url) != call.origin:
+        if not stays or _origin(request.url) != call.origin:
             raise InvalidArgument(f"{call.upstream}: this would leave the upstream's own paths.")
         return request
 
     async def _run(self, call: Call, request: httpx.Request) -> Reply:
-        async with self._slots:
-            try:
-                response = await self._transport.handle_async_request(request)
-                try:
-                    body = await _read(call, response)
-                finally:
-                    await response.aclose()
-            except httpx.TimeoutException:
-                raise DeadlineExceeded(call.upstream, call.operation, "no answer in time") from None
-            except (httpx.HTTPError, OSError):
-                # Their texts may hold headers or the address.
-                raise UpstreamUnavailable(
-                    call.upstream, call.operation, "the connection failed"
-                ) from None
-            return Reply(response.status_code, _lower(response.headers), body)
+        pool = self._pool
+        pool.users += 1
+        try:
+            return await _exchange(pool.transport, call, request)
+        except httpx.PoolTimeout:
+            # Every request holds one of as many slots as there are connections, so a pool without
+            # a free one has lost some; it would stay so for ever.
+            if pool is self._pool:
+                self._pool = self._open()
+                self.pools_replaced += 1
+            raise _unavailable(call, "the connection failed") from None
+        except httpx.TimeoutException:
+            raise DeadlineExceeded(call.upstream, call.operation, "no answer in time") from None
+        except (httpx.HTTPError, OSError):
+            # Their texts may hold headers or the address.
+            raise _unavailable(call, "the connection failed") from None
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
+            raise _unavailable(call, "the gateway is stopping") from None
+        finally:
+            pool.users -= 1
+            if pool is not self._pool and pool.users == 0:
+                await pool.transport.aclose()
 
 
-async def _abandon(task: asyncio.Task[Any], headers_out: asyncio.Event) -> None:
-    """Cancel a request nobody waits for, but not before its headers are out (see above)."""
-    out = asyncio.create_task(headers_out.wait())
-    try:
-        await asyncio.wait({task, out}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        out.cancel()
-        task.cancel()
+@dataclass(slots=True)
+class _Pool:
+    """A connection pool and how many requests are in it."""
+
+    transport: httpx.AsyncHTTPTransport
+    users: int = 0
 
 
-def _signals(headers_out: asyncio.Event) -> Any:
-    async def trace(event: str, _info: Mapping[str, Any]) -> None:
-        if event == _HEADERS_ARE_OUT:
-            headers_out.set()
+class _Abandoned(Exception):  # noqa: N818  a cause, like those of the error tree
+    """Ends a request that nobody waits for any more; never seen outside."""
 
-    return trace
+
+class _Attempt:
+    """How far a request is, as httpcore's trace tells it."""
+
+    def __init__(self) -> None:
+        self._connected = False
+        self._abandoned = False
+
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Note that a connection was made; on it, end a request that was abandoned meanwhile."""
+        if event == _CONNECTED:
+            if self._abandoned:
+                raise _Abandoned
+            self._connected = True
+
+    def leave(self, task: asyncio.Task[Any]) -> None:
+        """Stop a request nobody waits for: at once if it is connected, else as soon as it is."""
+        self._abandoned = True
+        if self._connected:
+            task.cancel()
+
+
+def _unavailable(call: Call, what: str) -> UpstreamUnavailable:
+    return UpstreamUnavailable(call.upstream, call.operation, what)
+
+
+def _is_sendable(call: Call) -> bool:
+    """Say whether method and headers are what HTTP allows; the client would say it too late."""
+    return _METHOD.fullmatch(call.method) is not None and all(
+        _HEADER_NAME.fullmatch(name)
+        and _HEADER_VALUE.fullmatch(value)
+        and name.lower() not in _FRAMING
+        for name, value in call.headers.items()
+    )
 
 
 def _origin(url: httpx.URL) -> str:
@@ -165,6 +229,19 @@ def _lower(headers: httpx.Headers) -> Mapping[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
+async def _exchange(
+    transport: httpx.AsyncHTTPTransport, call: Call, request: httpx.Request
+) -> Reply:
+    response = await transport.handle_async_request(request)
+    try:
+        body = await _read(call, response)
+    finally:
+        await response.aclose()
+    if _may_be_cut(call, response) and not _is_json(body):
+        raise _unavailable(call, "the answer was cut short")
+    return Reply(response.status_code, _lower(response.headers), body)
+
+
 async def _read(call: Call, response: httpx.Response) -> bytes:
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in {"identity", "gzip", ""}:
@@ -173,13 +250,36 @@ async def _read(call: Call, response: httpx.Response) -> bytes:
     body = bytearray()
     async for raw in cast("AsyncIterable[bytes]", response.stream):
         try:
-            body += inflate.decompress(raw, call.max_bytes + 1) if inflate else raw
+            room = call.max_bytes + 1 - len(body)
+            body += inflate.decompress(raw, room) if inflate else raw
         except zlib.error:
             raise ContractViolation(call.upstream, call.operation, "a broken gzip body") from None
-        if len(body) > call.max_bytes or (inflate and inflate.unconsumed_tail):
+        if len(body) > call.max_bytes:
             raise ContractViolation(
                 call.upstream, call.operation, f"a body of more than {call.max_bytes} bytes"
             )
+        if inflate and inflate.unused_data:
+            # Kept by zlib, so an endless tail would grow past every cap.
+            raise ContractViolation(call.upstream, call.operation, "data after the gzip body")
     if inflate and body and not inflate.eof:
-        raise UpstreamUnavailable(call.upstream, call.operation, "the answer was cut short")
+        raise _unavailable(call, "the answer was cut short")
     return bytes(body)
+
+
+def _may_be_cut(call: Call, response: httpx.Response) -> bool:
+    """Say whether a good answer to a read ends only because the connection did."""
+    return (
+        call.effect is Effect.READ
+        and response.is_success
+        and response.status_code not in _BODILESS
+        and "content-length" not in response.headers
+        and "transfer-encoding" not in response.headers
+    )
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

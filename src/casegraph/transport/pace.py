@@ -3,7 +3,7 @@
 The generic cell rate algorithm: one moment is remembered, at which the next call would be exactly
 on time. A reservation that would have to wait longer than the caller can is refused and costs
 nothing.
-Invariant: over any time t at most burst + rate × t calls are let through.
+Invariant: over any time t at most burst + rate * t calls are let through.
 """
 
 from collections.abc import Callable

@@ -32,7 +32,7 @@ _EPOCH_FROM = 1_000_000_000.0
 class RateGate:
     """Lets calls through at the upstream's pace and outside the pauses it asked for."""
 
-    def __init__(  # noqa: PLR0913  each part is one thing a test hands in
+    def __init__(
         self,
         inner: Send,
         pace: Pace,

@@ -101,7 +101,7 @@ class RetryBudget:
 class Retry:
     """Repeats a call that failed, where its effect allows it."""
 
-    def __init__(  # noqa: PLR0913  each part is one thing a test hands in
+    def __init__(
         self,
         inner: Send,
         budget: RetryBudget,
