@@ -1,24 +1,26 @@
-"""The four simulated upstreams behind one loopback port, with their counters and latency.
+"""The four simulated upstreams behind one loopback port, with counters, latency and faults.
 
 Each simulator keeps its vendor's own paths under a prefix of its own, so that one base URL per
-upstream is all that a gateway has to be told. `/__control` counts and slows calls from outside.
+upstream is all that a gateway has to be told. `/__control` counts, slows and spoils calls from
+outside.
 Invariant: control calls are not counted, and nothing here knows an upstream's answers.
 """
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
+from casegraph.sandbox.control import control_routes
+from casegraph.sandbox.faults import Plan
+from casegraph.sandbox.rehearsal import Rehearsal
 from casegraph.sandbox.traffic import Traffic
+from casegraph.sandbox.wire import expose
 from casegraph.sandbox.world import World
 from casegraph.upstreams.action_management import simulator as action_management
 from casegraph.upstreams.case_reviews import simulator as case_reviews
@@ -31,9 +33,11 @@ PREFIXES = {
     "ratings": "/ratings",
     "customer_cases": "/customer-cases",
 }
-CONTROL = "/__control"
-_MAX_LATENCY_MS = 600_000.0
-"""Ten minutes: longer than any deadline worth testing, short enough to be no typing slip."""
+_RENAMED = {
+    "case_reviews": {"reviews_sweep", "reviews_count"},
+    "ratings": {"rating_by_hash"},
+}
+"""Operations that a simulator tells from another one of the same route; reads, all of them."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Sandbox:
     app: Starlette
     apps: Mapping[str, Starlette]
     traffic: Mapping[str, Traffic]
+    faults: Rehearsal
     _settings: Mapping[str, str]
     _paths: Mapping[str, tuple[str, str]]
 
@@ -59,8 +64,10 @@ class Sandbox:
         return variables
 
 
-def build(world: World, *, latency_ms: float = 0) -> Sandbox:
+def build(world: World, *, latency_ms: float = 0, faults: Plan | None = None) -> Sandbox:
     """Wire the four simulators over `world`; each call takes at least `latency_ms`.
+
+    Raises PlanInvalid when `faults` names an upstream or an operation that is not there.
 
     Their clock starts at the moment at which the world ends and runs on from there, so that what
     was due then is due now, whenever it is started.
@@ -84,7 +91,12 @@ def build(world: World, *, latency_ms: float = 0) -> Sandbox:
             world.customer_cases, credentials=customers, now=now
         ),
     }
-    traffic = {name: Traffic(app, name, latency_ms=latency_ms) for name, app in simulators.items()}
+    rehearsal = Rehearsal(_operations(simulators))
+    rehearsal.install(faults or Plan())
+    traffic = {
+        name: Traffic(app, name, latency_ms=latency_ms, interventions=[rehearsal.around(name)])
+        for name, app in simulators.items()
+    }
     hubs = [hub.hub_id for hub in world.action_management.hubs.values() if hub.has_program]
     settings = {
         "ACTION_MANAGEMENT__CLIENT_ID": actions.client_id,
@@ -106,76 +118,31 @@ def build(world: World, *, latency_ms: float = 0) -> Sandbox:
         "CUSTOMER_CASES__URL": ("customer_cases", "/crm/v1"),
     }
     return Sandbox(
-        app=_application(traffic),
-        apps={name: _application({name: each}) for name, each in traffic.items()},
+        app=_application(traffic, rehearsal),
+        apps={name: _application({name: each}, rehearsal) for name, each in traffic.items()},
         traffic=traffic,
+        faults=rehearsal,
         _settings={f"CASEGRAPH_{name}": value for name, value in settings.items()},
         _paths={f"CASEGRAPH_{name}": value for name, value in paths.items()},
     )
 
 
-def _application(traffic: Mapping[str, Traffic]) -> Starlette:
-    control = _Control(traffic)
-    return Starlette(
-        routes=[
-            *(Mount(PREFIXES[name], app=each) for name, each in traffic.items()),
-            Route(f"{CONTROL}/calls", control.calls, methods=["GET"]),
-            Route(f"{CONTROL}/calls", control.reset, methods=["DELETE"]),
-            Route(f"{CONTROL}/latency", control.latency, methods=["GET"]),
-            Route(f"{CONTROL}/latency", control.set_latency, methods=["PUT"]),
-        ]
-    )
+class _Application(Starlette):
+    """The mounted upstreams, with the connection under each call shown to its faults."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Before Starlette wraps `send`, behind which the connection is found.
+        expose(scope, send)
+        await super().__call__(scope, receive, send)
 
 
-def _answer(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+def _application(traffic: Mapping[str, Traffic], faults: Rehearsal) -> Starlette:
+    mounts = [Mount(PREFIXES[name], app=each) for name, each in traffic.items()]
+    return _Application(routes=[*mounts, *control_routes(traffic, faults)])
 
 
-class _Latency(msgspec.Struct, forbid_unknown_fields=True):
-    ms: float
-    upstream: str | None = None
-
-
-class _Control:
-    """The control endpoint over the counters of the mounted upstreams."""
-
-    def __init__(self, traffic: Mapping[str, Traffic]) -> None:
-        self._traffic = traffic
-
-    async def calls(self, _: Request) -> Response:
-        """GET calls: how often each operation was called since the last reset."""
-        upstreams = {name: each.snapshot() for name, each in self._traffic.items()}
-        total = sum(each["total"] for each in upstreams.values())
-        return _answer({"total": total, "upstreams": upstreams})
-
-    async def reset(self, _: Request) -> Response:
-        """DELETE calls: start counting at zero."""
-        for each in self._traffic.values():
-            each.reset()
-        return Response(status_code=204)
-
-    async def latency(self, _: Request) -> Response:
-        """GET latency."""
-        return self._latencies()
-
-    async def set_latency(self, request: Request) -> Response:
-        """PUT latency: of one upstream, or of all when none is named."""
-        try:
-            asked = msgspec.json.decode(await request.body(), type=_Latency)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return _answer({"message": str(error)}, 400)
-        if not (math.isfinite(asked.ms) and 0 <= asked.ms <= _MAX_LATENCY_MS):
-            return _answer({"message": f"'ms' must be from 0 to {_MAX_LATENCY_MS:.0f}."}, 400)
-        if asked.upstream is not None and asked.upstream not in self._traffic:
-            known = ", ".join(self._traffic)
-            return _answer({"message": f"'upstream' must be one of {known}."}, 400)
-        for name, each in self._traffic.items():
-            if asked.upstream in (None, name):
-                each.latency_ms = asked.ms
-        return self._latencies()
-
-    def _latencies(self) -> Response:
-        upstreams = {name: each.latency_ms for name, each in self._traffic.items()}
-        values = set(upstreams.values())
-        ms = values.pop() if len(values) == 1 else None
-        return _answer({"ms": ms, "upstreams": upstreams})
+def _operations(simulators: Mapping[str, Starlette]) -> dict[str, set[str]]:
+    return {
+        name: {str(getattr(route, "name", "")) for route in app.routes} | _RENAMED.get(name, set())
+        for name, app in simulators.items()
+    }
