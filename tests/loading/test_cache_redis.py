@@ -1,67 +1,18 @@
 import asyncio
-import os
-import shutil
 import signal
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
-import redis
 
 from casegraph.loading.cache import FAILURES_TO_SKIP, SKIP_SECONDS, Cache, cache_key, open_cache
 from casegraph.loading.flight import SingleFlight
 from casegraph.loading.lookup import LookUp
+from support.redis_server import RedisServer, needs_redis, running_redis
 
-BINARY = shutil.which("redis-server")
-pytestmark = pytest.mark.skipif(
-    BINARY is None and os.environ.get("CI_RUN") != "1",
-    reason="no redis-server on the path (Debian package redis-server)",
-)
-PASSWORD = "p@ss:word"
+pytestmark = needs_redis
 PATIENCE = 5.0
-
-
-class Server:
-    """A real Redis server in a folder of its own, on a port that was free."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.folder = folder
-        self.url = f"redis://:p%40ss%3Aword@127.0.0.1:{self.port}/3"
-        self.process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        """Start the server and return when it says that it accepts connections."""
-        assert BINARY is not None, "CI_RUN=1 wants a redis-server on the path"
-        options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]
-        self.process = subprocess.Popen(  # noqa: S603 - our own words only
-            [BINARY, "--port", str(self.port), "--requirepass", PASSWORD, *options, self.folder],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        assert any("Ready to accept" in line for line in self.process.stdout)
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to this very process."""
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def stop(self) -> None:
-        """Kill the process, stopped or not, and wait for its end."""
-        if self.process is not None:
-            with self.process:
-                self.process.kill()
-            self.process = None
-
-    def admin(self) -> redis.Redis:
-        """Return an independent client, to look and meddle behind the cache's back."""
-        return redis.Redis(port=self.port, db=3, password=PASSWORD, protocol=2)
 
 
 class Clock:
@@ -76,14 +27,10 @@ class Clock:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[RedisServer]:
     """Give a running server and end it, whatever state the test left it in."""
-    server = Server(tmp_path)
-    try:
-        server.start()
+    with running_redis(tmp_path) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
@@ -93,7 +40,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def cache(server: Server, clock: Clock) -> AsyncIterator[Cache]:
+async def cache(server: RedisServer, clock: Clock) -> AsyncIterator[Cache]:
     """Give a cache on the running server, patient enough for a busy machine."""
     cache = open_cache(server.url, clock=clock, operation_seconds=PATIENCE)
     yield cache
@@ -111,7 +58,7 @@ async def fail_until_skipped(cache: Cache) -> None:
         assert await cache.get("k") is None
 
 
-async def test_bytes_come_back_and_go(cache: Cache, server: Server) -> None:
+async def test_bytes_come_back_and_go(cache: Cache, server: RedisServer) -> None:
     """Any bytes are returned as set, under exactly the given key, until deleted."""
     for value in (b"", b"\x00\xff\r\n", b"x" * 1_000_000):
         await cache.set("k", value, 60)
@@ -122,7 +69,9 @@ async def test_bytes_come_back_and_go(cache: Cache, server: Server) -> None:
     assert await cache.get("k") is None
 
 
-async def test_the_time_to_live_is_kept_to_the_millisecond(cache: Cache, server: Server) -> None:
+async def test_the_time_to_live_is_kept_to_the_millisecond(
+    cache: Cache, server: RedisServer
+) -> None:
     """Whole and broken seconds reach Redis as the same length of time."""
     with server.admin() as admin:
         for ttl in (30, 30.0, 1.5):
@@ -132,7 +81,7 @@ async def test_the_time_to_live_is_kept_to_the_millisecond(cache: Cache, server:
         assert admin.exists("k") == 0
 
 
-async def test_two_processes_share_entries(cache: Cache, server: Server) -> None:
+async def test_two_processes_share_entries(cache: Cache, server: RedisServer) -> None:
     """What one cache sets, another on the same server gets."""
     other = open_cache(server.url, operation_seconds=PATIENCE)
     await cache.set("k", b"v", 60)
@@ -140,7 +89,7 @@ async def test_two_processes_share_entries(cache: Cache, server: Server) -> None
     await other.close()
 
 
-async def test_a_wrong_password_is_a_miss(server: Server) -> None:
+async def test_a_wrong_password_is_a_miss(server: RedisServer) -> None:
     """A server that refuses us is a cache that misses."""
     cache = open_cache(f"redis://:wrong@127.0.0.1:{server.port}/3")
     await cache.set("k", b"v", 60)
@@ -150,7 +99,7 @@ async def test_a_wrong_password_is_a_miss(server: Server) -> None:
 
 async def test_an_absent_server_is_a_miss_until_it_comes(tmp_path: Path, clock: Clock) -> None:
     """The cache opens without its server, and uses it once it is there."""
-    server = Server(tmp_path)
+    server = RedisServer(tmp_path)
     cache = open_cache(server.url, clock=clock, operation_seconds=PATIENCE)
     try:
         await fail_until_skipped(cache)
@@ -165,7 +114,7 @@ async def test_an_absent_server_is_a_miss_until_it_comes(tmp_path: Path, clock: 
 
 
 async def test_a_server_killed_midway_is_a_miss_until_it_is_back(
-    cache: Cache, server: Server, clock: Clock
+    cache: Cache, server: RedisServer, clock: Clock
 ) -> None:
     """Pooled connections to a dead server raise nothing, and the cache returns by itself."""
     await asyncio.gather(*(cache.set(str(n), b"v", 60) for n in range(30)))
@@ -180,7 +129,7 @@ async def test_a_server_killed_midway_is_a_miss_until_it_is_back(
 
 
 async def test_a_restart_between_two_operations_is_not_even_noticed(
-    cache: Cache, server: Server
+    cache: Cache, server: RedisServer
 ) -> None:
     """A pooled connection that the server closed is replaced before it is used."""
     await cache.set("k", b"v", 60)
@@ -201,7 +150,7 @@ async def timed_miss(cache: Cache) -> float:
 
 
 async def test_a_hung_server_costs_fifty_milliseconds_and_then_nothing(
-    server: Server, clock: Clock
+    server: RedisServer, clock: Clock
 ) -> None:
     """Five operations are cut off at the cap; those after wait for nothing until the pause ends."""
     cache = open_cache(server.url, clock=clock)
@@ -225,7 +174,7 @@ async def test_a_hung_server_costs_fifty_milliseconds_and_then_nothing(
 
 
 async def test_a_late_reply_is_never_read_as_another_keys_value(
-    cache: Cache, server: Server
+    cache: Cache, server: RedisServer
 ) -> None:
     """Replies to abandoned operations are lost with their connection, not given to the next."""
     for number in range(4):
@@ -263,7 +212,7 @@ async def test_cancelled_operations_poison_no_connection(cache: Cache) -> None:
     assert connections_in_use(cache) == 0
 
 
-async def test_a_burst_is_served_through_few_connections(server: Server) -> None:
+async def test_a_burst_is_served_through_few_connections(server: RedisServer) -> None:
     """A thousand operations at once share the pool: none fails for want of a connection."""
     cache = open_cache(server.url, operation_seconds=PATIENCE)
     await cache.set("k", b"v", 60)
@@ -275,7 +224,7 @@ async def test_a_burst_is_served_through_few_connections(server: Server) -> None
     assert clients <= 16 + 1
 
 
-async def test_garbage_in_every_key_is_fetched_anew(cache: Cache, server: Server) -> None:
+async def test_garbage_in_every_key_is_fetched_anew(cache: Cache, server: RedisServer) -> None:
     """Foreign bytes, and keys of another Redis type, are misses that the next write heals."""
     look_up = LookUp(
         cache,
@@ -303,7 +252,7 @@ async def test_garbage_in_every_key_is_fetched_anew(cache: Cache, server: Server
     assert len(fetched) == 3
 
 
-async def test_closing_lets_go_of_every_connection(server: Server) -> None:
+async def test_closing_lets_go_of_every_connection(server: RedisServer) -> None:
     """After close the server sees no client of ours, and a late operation opens none."""
     cache = open_cache(server.url)
     await asyncio.gather(*(cache.set(str(n), b"v", 60) for n in range(20)))
@@ -313,7 +262,7 @@ async def test_closing_lets_go_of_every_connection(server: Server) -> None:
         assert len(admin.client_list()) == 1
 
 
-async def test_a_cache_on_a_hung_server_closes(server: Server) -> None:
+async def test_a_cache_on_a_hung_server_closes(server: RedisServer) -> None:
     """A server that does not answer does not hold up the exit."""
     cache = open_cache(server.url)
     await cache.set("k", b"v", 60)

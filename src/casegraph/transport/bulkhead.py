@@ -1,23 +1,49 @@
 """Bounded concurrency towards one upstream, so that a slow one cannot take the whole process.
 
-Invariant: never more than `limit` calls are inside; waiting callers enter in order.
+The queue is bounded in callers, not in time. A fixed wait, say 250 ms, would fail what is right: a
+page of 100 cases queues behind 8 places, and its last call waits for some twelve others before it.
+How long a caller can wait is its own affair, and the deadline around the chain ends it; what must
+be bounded here is how many wait, because each one holds memory for somebody.
+Invariant: never more than `limit` calls are inside nor more than `waiting` before the door; callers
+enter in order.
 """
 
 import asyncio
 
+from casegraph.errors import UpstreamUnavailable
 from casegraph.transport.calls import Call, Reply, Send
+
+MOST_WAITING = 1000
+"""Five operations at the fuse of 200 calls each (reliability §3)."""
 
 
 class Bulkhead:
-    """Lets at most `limit` calls through at the same time."""
+    """Lets at most `limit` calls through at the same time, and at most `waiting` queue."""
 
-    def __init__(self, inner: Send, limit: int) -> None:
+    def __init__(self, inner: Send, limit: int, *, waiting: int = MOST_WAITING) -> None:
         if limit < 1:
             raise ValueError("a bulkhead needs at least one place")
+        if waiting < 0:
+            raise ValueError("a queue cannot be shorter than empty")
         self._inner = inner
         self._places = asyncio.Semaphore(limit)
+        self._most_waiting = waiting
+        self._waiting = 0
 
     async def __call__(self, call: Call) -> Reply:
-        """Send the call once there is a place."""
-        async with self._places:
+        """Send the call once it has a place; raises UpstreamUnavailable when the queue is full."""
+        await self._enter(call)
+        try:
             return await self._inner(call)
+        finally:
+            self._places.release()
+
+    async def _enter(self, call: Call) -> None:
+        if self._places.locked() and self._waiting >= self._most_waiting:
+            what = "too many calls are waiting for it already"
+            raise UpstreamUnavailable(call.upstream, call.operation, what, sent=False)
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1

@@ -3,7 +3,8 @@
     deadline → retry → rate gate → breaker → bulkhead → credentials → exchange
 
 Every attempt is seen by gate and breaker; an open breaker ends the retries; a place in the bulkhead
-is taken only by a call that may go now; a renewed proof is no attempt.
+is taken only by a call that may go now; a renewed proof is no attempt. Deadline and breaker have a
+second door behind the bulkhead, because what was true in front of a queue may be over behind it.
 Invariant: the layers know nothing of each other, each is `Call → Reply`.
 """
 
@@ -15,9 +16,9 @@ from random import Random, SystemRandom
 from time import monotonic
 
 from casegraph.transport.breaker import Breaker, BreakerConfig, State
-from casegraph.transport.bulkhead import Bulkhead
+from casegraph.transport.bulkhead import MOST_WAITING, Bulkhead
 from casegraph.transport.calls import Send
-from casegraph.transport.deadline import WithinDeadline
+from casegraph.transport.deadline import LastDoor, WithinDeadline
 from casegraph.transport.pace import Pace
 from casegraph.transport.rate_gate import RateGate
 from casegraph.transport.retry import Retry, RetryBudget, RetryPolicy
@@ -42,6 +43,7 @@ class ChainConfig:
     """What differs between upstreams (reliability §3.1)."""
 
     concurrency: int = 8
+    waiting: int = MOST_WAITING
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     breaker: BreakerConfig = field(default_factory=BreakerConfig)
 
@@ -64,13 +66,13 @@ def build_chain(
 ) -> Chain:
     """Return the chain in front of `proven`, which is credentials over the exchange."""
     around = surroundings
-    bulkhead = Bulkhead(proven, config.concurrency)
     breaker = Breaker(
-        bulkhead,
+        LastDoor(proven, around.clock),
         clock=around.clock,
         random=around.random,
         config=config.breaker,
         on_change=on_breaker,
+        between=lambda wire: Bulkhead(wire, config.concurrency, waiting=config.waiting),
     )
     gate = RateGate(
         breaker,
@@ -89,4 +91,5 @@ def build_chain(
         policy=config.retry,
         sleep=around.sleep,
     )
-    return Chain(WithinDeadline(retry, around.clock), breaker, budget)
+    within = WithinDeadline(retry, around.clock, has_last_door=True)
+    return Chain(within, breaker, budget)

@@ -2,16 +2,17 @@
 
 The request's deadline is set once, at the door, in a context variable; a call takes it from there
 when it is made. From then on it is a value of the call: waits, retries and time-outs ask only how
-much is left.
+much is left. There are two doors, because waits lie between them: one in front of all layers, and a
+last one behind the queues, where a call that has waited too long is turned back unsent.
 Invariant: no call starts with less than 50 ms left, and none outlives its deadline, whatever hangs.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from casegraph.errors import DeadlineExceeded
+from casegraph.errors import DeadlineExceeded, UpstreamError
 from casegraph.transport.calls import Call, Reply, Send
 
 SMALLEST_SECONDS = 0.05
@@ -21,21 +22,38 @@ request_deadline: ContextVar[float] = ContextVar("request_deadline", default=flo
 """The moment on the monotonic clock at which the current request must have been answered."""
 
 
-class WithinDeadline:
-    """Ends every call at its deadline; the outermost layer, so that all waits are inside."""
+@dataclass(slots=True)
+class _Progress:
+    """How far the running call has come."""
 
-    def __init__(self, inner: Send, clock: Callable[[], float]) -> None:
+    may_be_sent: bool
+
+
+_progress: ContextVar[_Progress | None] = ContextVar("call_progress", default=None)
+
+
+class WithinDeadline:
+    """Ends every call at its deadline; the outermost layer, so that all waits are inside.
+
+    `has_last_door` says that a LastDoor is among the inner layers. Without one nobody can tell
+    whether a call that hangs was sent, so it is taken to have been.
+    """
+
+    def __init__(
+        self, inner: Send, clock: Callable[[], float], *, has_last_door: bool = False
+    ) -> None:
         self._inner = inner
         self._clock = clock
+        self._has_last_door = has_last_door
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call with the request's deadline; raises DeadlineExceeded."""
         deadline = min(call.deadline, request_deadline.get())
         left = deadline - self._clock()
         if left < SMALLEST_SECONDS:
-            raise DeadlineExceeded(
-                call.upstream, call.operation, "no time was left to ask", sent=False
-            )
+            raise _no_time(call)
+        progress = _Progress(may_be_sent=not self._has_last_door)
+        _progress.set(progress)  # every call sets its own, so none has to be put back
         if deadline == float("inf"):
             return await self._inner(call)
         timeout = asyncio.timeout(left)
@@ -45,4 +63,33 @@ class WithinDeadline:
         except TimeoutError:
             if not timeout.expired():
                 raise
-            raise DeadlineExceeded(call.upstream, call.operation, "no answer in time") from None
+            what = "no answer in time"
+            sent = progress.may_be_sent
+            raise DeadlineExceeded(call.upstream, call.operation, what, sent=sent) from None
+
+
+class LastDoor:
+    """Turns back a call whose time was used up by waiting; the last layer before credentials."""
+
+    def __init__(self, inner: Send, clock: Callable[[], float]) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    async def __call__(self, call: Call) -> Reply:
+        """Send the call if its time is still worth it; raises DeadlineExceeded, unsent."""
+        if call.deadline - self._clock() < SMALLEST_SECONDS:
+            raise _no_time(call)
+        progress = _progress.get()
+        if progress is None:
+            return await self._inner(call)
+        progress.may_be_sent = True
+        try:
+            return await self._inner(call)
+        except UpstreamError as error:
+            progress.may_be_sent = error.sent
+            raise
+
+
+def _no_time(call: Call) -> DeadlineExceeded:
+    what = "no time was left to ask"
+    return DeadlineExceeded(call.upstream, call.operation, what, sent=False)

@@ -58,3 +58,12 @@ class LocalPace:
             return Reservation(wait, granted=False)
         self._on_time = on_time + self._interval
         return Reservation(wait, granted=True)
+
+    @property
+    def backlog(self) -> float:
+        """How far ahead of the clock the places given so far reach, in seconds."""
+        return max(0.0, self._on_time - self._clock()) if self._interval else 0.0
+
+    def spend(self, wait: float) -> None:
+        """Count a place that somebody else has given out, `wait` seconds from now."""
+        self._on_time = max(self._on_time, self._clock() + wait) + self._interval

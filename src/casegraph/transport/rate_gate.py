@@ -3,30 +3,36 @@
 Shared by all requests of the process. What an answer says about the next one is remembered as "not
 before" and holds for every caller. A call that could not be made in the time it has is refused
 before it is spent, because a place taken for nothing is taken from somebody who could use it.
-Invariant: between a Retry-After and its moment at most the calls already on the wire arrive.
+Invariants: between a Retry-After and its moment at most the calls already on the wire arrive; no
+call goes without a place of the pace that it got after the last pause.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from random import Random
 
-from casegraph.errors import RateLimited
+from casegraph.errors import DeadlineExceeded, RateLimited
 from casegraph.transport.calls import Call, Reply, Send
 from casegraph.transport.pace import Pace
+from casegraph.transport.retry_after import quota_pause, retry_after_seconds
+
+__all__ = ["RateGate", "quota_pause", "retry_after_seconds"]
 
 LONGEST_WAIT_SECONDS = 2.0
 """Longest pause that an upstream asked for and a request waits out (reliability §3)."""
 LONGEST_MEMORY_SECONDS = 60.0
 """Longest time that a pause is remembered; a vendor's slip must not stop us for a day."""
+UNNAMED_PAUSE_SECONDS = 1.0
+"""Pause after a 429 that names none or an unreadable one: the throttled base (reliability §3)."""
 JITTER = 0.1
 """A pause is stretched by up to this share, so that not all processes come back at once."""
+_LONGEST_WAIT_STRETCHED = LONGEST_WAIT_SECONDS * (1 + JITTER) + 0.001
+"""The jitter is ours: it must not make a pause too long that as asked was not."""
 NEEDED_SECONDS = 0.05
 """Time that must be left for the call itself after the wait."""
-_THROTTLED = frozenset({429, 503})
-_EPOCH_FROM = 1_000_000_000.0
-"""A quota reset above this is a moment in epoch seconds, below it a number of seconds."""
+_TOO_MANY = 429
+_THROTTLED = frozenset({_TOO_MANY, 503})
 
 
 class RateGate:
@@ -52,22 +58,29 @@ class RateGate:
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call at its time; raises RateLimited when that comes too late."""
-        await self._wait_for_pause(call)
-        await self._wait_for_pace(call)
-        # While waiting for its place another answer may have asked for a pause.
-        await self._wait_for_pause(call)
+        while True:
+            await self._wait_for_pause(call)
+            await self._wait_for_pace(call)
+            # While it waited for its place another answer may have asked for a pause. Then it needs
+            # a new place: the old ones would all be used at once when the pause ends.
+            if self._clock() >= self._not_before:
+                break
         reply = await self._inner(call)
         self._learn(reply)
         return reply
 
     async def _wait_for_pause(self, call: Call) -> None:
         while (wait := self._not_before - self._clock()) > 0:
-            if wait > min(LONGEST_WAIT_SECONDS, self._spare(call)):
+            if wait > min(_LONGEST_WAIT_STRETCHED, self._spare(call)):
                 raise _refusal(call, "a pause was asked for", wait)
             await self._sleep(wait)
 
     async def _wait_for_pace(self, call: Call) -> None:
-        place = await self._pace.reserve(self._spare(call))
+        spare = self._spare(call)
+        if spare < 0:
+            what = "no time was left to ask"
+            raise DeadlineExceeded(call.upstream, call.operation, what, sent=False)
+        place = await self._pace.reserve(spare)
         if not place.granted:
             raise _refusal(call, "its pace leaves no place in time", place.wait)
         if place.wait > 0:
@@ -78,44 +91,15 @@ class RateGate:
 
     def _learn(self, reply: Reply) -> None:
         """Remember what an answer says about the next call."""
-        pause = quota_pause(reply.headers, self._wall_clock)
+        pause = quota_pause(reply.headers, self._wall_clock) or 0.0
         if reply.status in _THROTTLED:
             asked = retry_after_seconds(reply.headers, self._wall_clock)
-            pause = max(pause or 0.0, asked or 0.0)
+            if asked is None:
+                asked = UNNAMED_PAUSE_SECONDS if reply.status == _TOO_MANY else 0.0
+            pause = max(pause, asked)
         if pause:
             pause = min(pause, LONGEST_MEMORY_SECONDS) * (1 + self._random.uniform(0, JITTER))
             self._not_before = max(self._not_before, self._clock() + pause)
-
-
-def retry_after_seconds(
-    headers: Mapping[str, str], wall_clock: Callable[[], datetime]
-) -> float | None:
-    """Return the wait that Retry-After asks for, in seconds; None for none and for garbage."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - wall_clock()).total_seconds())
-
-
-def quota_pause(headers: Mapping[str, str], wall_clock: Callable[[], datetime]) -> float | None:
-    """Return the wait that an exhausted quota means, in seconds; None when calls are left."""
-    for prefix in ("x-ratelimit-", "ratelimit-", "x-rate-limit-"):
-        if headers.get(prefix + "remaining", "").strip() != "0":
-            continue
-        try:
-            reset = float(headers.get(prefix + "reset", ""))
-        except ValueError:
-            return None
-        if reset >= _EPOCH_FROM:
-            reset -= wall_clock().timestamp()
-        return max(0.0, reset)
-    return None
 
 
 def _refusal(call: Call, what: str, wait: float) -> RateLimited:

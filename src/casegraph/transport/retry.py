@@ -5,7 +5,8 @@ with POST. Of a call that may have had an effect, nothing is repeated here; whoe
 something reads back first.
 The number of attempts alone is the wrong dial: three attempts a call triple the load just when an
 upstream is down. So every retry is paid from a budget that first attempts fill by a tenth.
-Invariant: retries ≤ a tenth of first attempts, plus one a second, plus the bucket's 20.
+Invariant: retries ≤ a tenth of first attempts, plus one a second, plus the bucket's 20. A call that
+gate or breaker refused is no attempt and fills nothing.
 """
 
 import asyncio
@@ -14,18 +15,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
 
-from casegraph.errors import (
-    CircuitOpen,
-    ContractViolation,
-    CredentialsRefused,
-    DeadlineExceeded,
-    RateLimited,
-    UpstreamError,
-)
+from casegraph.errors import CircuitOpen, DeadlineExceeded, RateLimited, UpstreamError
 from casegraph.transport.calls import Call, Effect, Reply, Send
+from casegraph.transport.retry_after import names_a_wait
 
 _REQUEST_TIMEOUT = 408
-_THROTTLED = frozenset({429, 503})
+_TOO_MANY = 429
+_THROTTLED = frozenset({_TOO_MANY, 503})
 _TRANSIENT = frozenset({500, 502, 503, 504})
 """501 and 505 say what will not change by asking again."""
 
@@ -37,8 +33,10 @@ class Verdict(Enum):
     BACK_OFF = "back off"
     ONCE_MORE = "once more"
     """One more attempt in all: the upstream's own time-out (408)."""
-    THROTTLED = "throttled"
+    PAUSED = "paused"
     """Again, after the pause that was asked for, which the rate gate keeps."""
+    THROTTLED = "throttled"
+    """Again, after a longer wait of our own: too many calls, and no pause that could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,8 @@ class RetryPolicy:
     throttled_cap_seconds: float = 5.0
     needed_seconds: float = 0.05
     """Time that must be left after the wait, or the retry is never begun."""
+    attempt_seconds: float = 3.0
+    """The same after a time-out: who just needed longer than an attempt gets a whole one."""
 
     def longest_wait(self, verdict: Verdict, attempt: int) -> float:
         """Return the upper bound of the wait after this attempt, in seconds."""
@@ -119,18 +119,21 @@ class Retry:
         self._sleep = sleep
 
     async def __call__(self, call: Call) -> Reply:
-        """Send the call, again where that is right; the last outcome stands."""
-        self._budget.first_attempt()
+        """Send the call, again where that is right; the upstream's last word stands."""
         attempt = 1
-        while True:
-            result = await self._attempt(replace(call, attempt=attempt))
-            wait = self._wait(call, result, attempt)
-            if wait is None:
-                if isinstance(result, UpstreamError):
-                    raise result
-                return result
+        result = await self._attempt(replace(call, attempt=attempt))
+        if not _is_refusal(result):
+            self._budget.first_attempt()
+        while (wait := self._wait(call, result, attempt)) is not None:
             await self._sleep(wait)
             attempt += 1
+            again = await self._attempt(replace(call, attempt=attempt))
+            if _is_refusal(again) and isinstance(result, Reply):
+                break  # what the upstream said tells more than why it was not asked again
+            result = again
+        if isinstance(result, UpstreamError):
+            raise result
+        return result
 
     async def _attempt(self, call: Call) -> Reply | UpstreamError:
         try:
@@ -144,12 +147,15 @@ class Retry:
         attempts = 2 if verdict is Verdict.ONCE_MORE else self._policy.attempts
         if verdict is Verdict.NO or attempt >= attempts:
             return None
-        wait = 0.0
-        if verdict is not Verdict.THROTTLED or not _names_a_wait(result):
-            wait = self._random.uniform(0, self._policy.longest_wait(verdict, attempt))
-        if call.deadline - self._clock() - wait < self._policy.needed_seconds:
+        wait = self._random.uniform(0, self._policy.longest_wait(verdict, attempt))
+        if call.deadline - self._clock() - wait < self._needed(result):
             return None
         return wait if self._budget.take() else None
+
+    def _needed(self, result: Reply | UpstreamError) -> float:
+        """Return how much time must be left for one more attempt to be worth it."""
+        timed_out = isinstance(result, DeadlineExceeded)
+        return self._policy.attempt_seconds if timed_out else self._policy.needed_seconds
 
 
 def judge(effect: Effect, result: Reply | UpstreamError) -> Verdict:
@@ -157,25 +163,25 @@ def judge(effect: Effect, result: Reply | UpstreamError) -> Verdict:
     if isinstance(result, UpstreamError):
         return _judge_error(effect, result)
     status = result.status
-    if status in _THROTTLED and _names_a_wait(result):
-        return Verdict.NO if effect is Effect.ONCE else Verdict.THROTTLED
+    if status in _THROTTLED and names_a_wait(result.headers):
+        return Verdict.NO if effect is Effect.ONCE else Verdict.PAUSED
     if effect is not Effect.READ:
         return Verdict.NO
     if status == _REQUEST_TIMEOUT:
         return Verdict.ONCE_MORE
     if status in _TRANSIENT:
         return Verdict.BACK_OFF
-    return Verdict.THROTTLED if status in _THROTTLED else Verdict.NO
+    return Verdict.THROTTLED if status == _TOO_MANY else Verdict.NO
 
 
 def _judge_error(effect: Effect, error: UpstreamError) -> Verdict:
-    final = (CircuitOpen, ContractViolation, CredentialsRefused, RateLimited)
-    if isinstance(error, final) or (isinstance(error, DeadlineExceeded) and not error.sent):
+    if isinstance(error, CircuitOpen | RateLimited) or not error.retryable:
         return Verdict.NO
     if not error.sent or effect is Effect.READ:
         return Verdict.BACK_OFF
     return Verdict.NO
 
 
-def _names_a_wait(result: Reply | UpstreamError) -> bool:
-    return isinstance(result, Reply) and "retry-after" in result.headers
+def _is_refusal(result: Reply | UpstreamError) -> bool:
+    """Say whether a layer within refused to make the attempt, so that there was none."""
+    return isinstance(result, CircuitOpen | RateLimited) and not result.sent

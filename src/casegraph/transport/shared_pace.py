@@ -1,0 +1,175 @@
+"""The pace of one upstream held over all processes, as one moment in a Redis that they share.
+
+The vendor counts calls, not processes: two gateways at half a call a second each are one a second.
+So the moment of `LocalPace` lives under `casegraph:v1:pace:<upstream>`, and one Lua script reads,
+judges and moves it in one step by Redis' own clock (Redis 5 or later). A call never fails for
+Redis' sake: when it is slow, gone or wrong, the process keeps its own pace, and tells so once.
+Pauses that an upstream asks for are not shared: each process learns them from an answer of its own.
+Invariants: over all processes that reach Redis at most burst + rate * t calls are let through; each
+process alone keeps that bound through every change between Redis and its own pace, because each
+tells the other what it has let through. Only this module and the cache import redis.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from casegraph.transport.pace import LocalPace, PaceConfig, Reservation
+
+_log = logging.getLogger("casegraph.pace")
+
+OPERATION_SECONDS = 0.05
+"""Cap of one operation on Redis, connecting included (reliability §3, cache)."""
+SKIP_SECONDS = 1.0
+"""For so long a Redis that failed is not asked; then one caller tries it again."""
+CONNECTIONS = 4
+"""Per process; at 1 ms a round trip they give out more places than any pace has."""
+HORIZON_SECONDS = 60.0
+"""No place further ahead is given out; the hard cap of a request's deadline is 30 s."""
+_LATE_SECONDS = 0.01
+_KEY_PREFIX = "casegraph:v1:pace:"
+
+# Times are whole microseconds, which a double holds exactly until the year 2255. What another clock
+# or another configuration left too far ahead is no grant of this pace, so it counts for nothing.
+_RESERVE = """
+local interval, ahead = tonumber(ARGV[1]), tonumber(ARGV[2])
+local longest, backlog, horizon = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local kept = tonumber(redis.call('GET', KEYS[1]) or '') or now
+if not (kept <= now + ahead + interval + horizon) then kept = now end
+local on_time = math.max(kept, now + backlog)
+local wait = math.max(0, on_time - ahead - now)
+if wait > longest then return {0, wait} end
+on_time = on_time + interval
+local lifetime = math.ceil((on_time - now) / 1000)
+redis.call('SET', KEYS[1], string.format('%.0f', on_time), 'PX', string.format('%.0f', lifetime))
+return {1, wait}
+"""
+
+
+class PaceServer:
+    """The Redis of all shared paces of a process, at `redis://[user:password@]host[:port][/db]`.
+
+    Nothing connects before the first reservation. The URL is one that the cache has accepted too.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        operation_seconds: float = OPERATION_SECONDS,
+    ) -> None:
+        # RESP2 and no time-outs or retries of the driver's own, for the reasons of the cache.
+        options: dict[str, Any] = {
+            "protocol": 2,
+            "socket_timeout": None,
+            "socket_connect_timeout": None,
+            "retry": Retry(NoBackoff(), 0),
+            "max_connections": CONNECTIONS,
+            "timeout": None,
+        }
+        pool: Any = BlockingConnectionPool
+        self._client: Any = Redis(connection_pool=pool.from_url(url, **options))
+        self._clock = clock
+        self._seconds = operation_seconds
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._next_try = float("-inf")
+        self._is_lost = False
+        self._closed = False
+
+    async def reserve(self, key: str, *numbers: int) -> tuple[bool, float] | None:
+        """Return whether a place was given and its wait in seconds; None when Redis cannot say."""
+        # Waiting for a connection tells of a busy process, so it is not under the cap.
+        async with self._slots:
+            if self._closed or self._clock() < self._next_try:
+                return None
+            if self._is_lost:
+                # One caller tries; those beside it go on without until it has an answer.
+                self._next_try = self._clock() + SKIP_SECONDS
+            cap = asyncio.timeout(self._seconds)
+            try:
+                async with cap:
+                    granted, wait = await self._client.eval(_RESERVE, 1, key, *numbers)
+                    answer = bool(granted), int(wait) / 1e6
+            except Exception as error:  # noqa: BLE001 - whatever the driver raises, a call goes on
+                if not _fired_late(cap):
+                    self._lost(error)
+                return None
+            self._found()
+            return answer
+
+    async def close(self) -> None:
+        """Let go of every connection; afterwards each process keeps its own pace. Never raises."""
+        self._closed = True
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._client.aclose(close_connection_pool=True)
+        except Exception as error:  # noqa: BLE001 - what cannot close must not stop the exit
+            _log.warning("shared pace did not close cleanly (%s)", type(error).__name__)
+
+    def _lost(self, error: Exception) -> None:
+        self._next_try = self._clock() + SKIP_SECONDS
+        if not self._is_lost:
+            # The class only: the driver's message may quote the address.
+            _log.warning("pace kept by this process alone (%s)", type(error).__name__)
+        self._is_lost = True
+
+    def _found(self) -> None:
+        self._next_try = float("-inf")
+        if self._is_lost:
+            _log.info("pace shared again")
+        self._is_lost = False
+
+
+class SharedPace:
+    """The pace of one upstream over all processes, and of this one while Redis is away."""
+
+    def __init__(
+        self,
+        server: PaceServer,
+        upstream: str,
+        config: PaceConfig,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._server = server
+        self._key = _KEY_PREFIX + upstream
+        self._local = LocalPace(config, clock)
+        self._has_pace = config.per_second > 0
+        interval = 1 / config.per_second if self._has_pace else 0.0
+        self._interval = math.ceil(interval * 1e6)
+        self._ahead = self._interval * (max(config.burst, 1) - 1)
+
+    async def reserve(self, longest: float) -> Reservation:
+        """Reserve the next place if it comes within `longest` seconds, a minute at most."""
+        if not self._has_pace:
+            return Reservation(0.0, granted=True)
+        answer = await self._server.reserve(
+            self._key,
+            self._interval,
+            self._ahead,
+            math.floor(min(longest, HORIZON_SECONDS) * 1e6),
+            math.ceil(self._local.backlog * 1e6),
+            math.ceil(HORIZON_SECONDS * 1e6),
+        )
+        if answer is None:
+            return self._local.reserve_now(longest)
+        granted, wait = answer
+        if granted:
+            self._local.spend(wait)
+        return Reservation(wait, granted=granted)
+
+
+def _fired_late(cap: asyncio.Timeout) -> bool:
+    """Say whether the cap ran out only because this process was busy."""
+    due = cap.when()
+    late = due is not None and asyncio.get_running_loop().time() - due > _LATE_SECONDS
+    return late and cap.expired()
