@@ -3,7 +3,6 @@
 import strawberry
 
 from casegraph.graph.context import Info
-from casegraph.graph.nullability import FAILS_ONLY
 from casegraph.graph.people import User
 from casegraph.graph.program import (
     ProgramList,
@@ -107,14 +106,15 @@ class Workflow:
         description=(
             "Name of the workflow. Case details leave it out and nothing lists workflows, so it may"
             " cost one page of the hub's cases; null when none of those uses it."
-        ),
-        directives=[FAILS_ONLY],
+        )
     )
     @staticmethod
     async def name(root: strawberry.Parent[am.Case], info: Info) -> str | None:
         """Take the name from the case, or from the hub's other cases."""
         if isinstance(root.workflow_name, str) or root.workflow_id is None:
             return root.workflow_name if isinstance(root.workflow_name, str) else None
+        if isinstance(root.workflow_id, Exception):
+            raise root.workflow_id
         names = await info.context.reads.look_ups.workflow_names(root.hub_id)
         return names.get(str(root.workflow_id))
 

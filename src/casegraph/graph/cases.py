@@ -125,10 +125,7 @@ class Case(Node):
         """Tell the record of this type."""
         return isinstance(obj, am.Case)
 
-    @resolved(
-        description="Whether it is open past its due time (`isOverDue`). Details only.",
-        directives=[FAILS_ONLY],
-    )
+    @resolved(description="Whether it is open past its due time (`isOverDue`). Details only.")
     @staticmethod
     async def is_overdue(root: strawberry.Parent[am.Case], info: Info) -> bool | None:
         """Take it from the details."""
@@ -310,7 +307,8 @@ class Case(Node):
         if external_id is None:
             return Rows(_no_rows(), scope)
         reads = info.context.reads.reviews
-        return Rows(await reads.of_case(external_id, chosen, size, position), scope)
+        listing = await reads.of_case(key_of(root), external_id, chosen, size, position)
+        return Rows(listing, scope)
 
     @resolved(
         graphql_type=Connection[Rating] | None,
@@ -335,7 +333,8 @@ class Case(Node):
         if external_id is None:
             return Rows(_no_rows(), scope)
         reads = info.context.reads.ratings
-        return Rows(await reads.of_case(external_id, chosen, size, position), scope)
+        listing = await reads.of_case(key_of(root), external_id, chosen, size, position)
+        return Rows(listing, scope)
 
     @resolved(
         graphql_type=list[CustomerCase] | None,
@@ -350,4 +349,4 @@ class Case(Node):
         customer_id = info.context.reads.links.external_id(root, System.CUSTOMER_CASES)
         if customer_id is None:
             return ()
-        return await info.context.reads.customers.of_customer(customer_id) or ()
+        return await info.context.reads.customers.of_case(key_of(root), customer_id)

@@ -10,6 +10,7 @@ from casegraph.graph.node import Node
 from casegraph.graph.people import Author
 from casegraph.graph.resolved import resolved
 from casegraph.linking.identity import System
+from casegraph.loading.link_reads import origin_of
 from casegraph.upstreams.action_management import records as am
 from casegraph.upstreams.customer_cases import records as cc
 
@@ -93,4 +94,4 @@ class CustomerCase(Node):
         customer_id = root.customer_id if isinstance(root.customer_id, str) else None
         asked = root.asked_customer_id
         links = info.context.reads.links
-        return await links.case_of(System.CUSTOMER_CASES, asked or customer_id)
+        return await links.case_of(System.CUSTOMER_CASES, asked or customer_id, origin_of(root))

@@ -19,6 +19,8 @@ MESSAGE_MAX = 500
 """Longest message that leaves, in characters (reliability default)."""
 
 _NULL_BUBBLED = "Cannot return null for non-nullable field"
+_ARGUMENT = "Argument "
+"""How graphql-core begins when an argument of one field cannot be read."""
 
 _log = logging.getLogger("casegraph.failures")
 
@@ -36,9 +38,11 @@ def present(error: GraphQLError, request_id: str) -> dict[str, Any]:
         extensions = {"code": INTERNAL, "retryable": False}
         message = f"Something went wrong in the gateway; its log has more under {request_id}."
     elif error.path is not None:
-        # Found while completing a value: such a text may repeat the value.
-        extensions = {"code": INTERNAL, "retryable": False}
-        if not message.startswith(_NULL_BUBBLED):
+        asked_wrongly = message.startswith(_ARGUMENT)
+        code = VALIDATION_FAILED if asked_wrongly else INTERNAL
+        extensions = {"code": code, "retryable": False}
+        if not asked_wrongly and not message.startswith(_NULL_BUBBLED):
+            # Found while completing a value: such a text may repeat the value.
             message = "A value did not fit its type."
     else:
         parse = message.startswith("Syntax Error")

@@ -3,11 +3,12 @@
 Invariant: every value is checked here, before any call; a field that was left out adds nothing.
 """
 
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from casegraph.errors import InvalidArgument
 from casegraph.graph.arguments import given, id_set, window
@@ -195,13 +196,18 @@ def review_filters(chosen: ReviewEntryFilter | None) -> Filters:
         for parameter, name in _REVIEW_PARAMETERS
         if (text := _parameter(name, given(getattr(chosen, name)))) is not None
     ]
-    for name in ("review", "created", "updated", "completed"):
-        window(
-            f"filter.{name}To",
-            given(getattr(chosen, f"{name}_from")),
-            given(getattr(chosen, f"{name}_to")),
-        )
+    for start, end in _REVIEW_WINDOWS:
+        window(_shown(end), given(getattr(chosen, start)), given(getattr(chosen, end)))
     return tuple(found)
+
+
+_REVIEW_WINDOWS = (
+    ("created_from_system", "created_to_system"),
+    ("review_from", "review_to"),
+    ("created_from", "created_to"),
+    ("updated_from", "updated_to"),
+    ("completed_from", "completed_to"),
+)
 
 
 _REVIEW_PARAMETERS = (
@@ -239,21 +245,34 @@ def _parameter(name: str, value: Any) -> str | None:
         case Enum():
             return str(value.value)
         case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+            return _to_second(value, up="_from" in name)
         case date():
             return value.isoformat()
         case _ if name.endswith("_id"):
-            return str(int63(f"filter.{name}", str(value)))
+            return str(int63(_shown(name), str(value)))
         case _:
             return _name(name, str(value))
 
 
-def _name(field: str, text: str) -> str:
+def _to_second(moment: datetime, *, up: bool) -> str:
+    """Return a bound as the vendor prints times, to the second; a lower bound is rounded up."""
+    bound = moment.astimezone(UTC)
+    if up and bound.microsecond and bound.year < MAXYEAR:
+        bound += timedelta(seconds=1)
+    return bound.replace(tzinfo=None, microsecond=0).isoformat(" ")
+
+
+def _name(name: str, text: str) -> str:
     if not text.strip() or len(text) > NAME_MAX or not text.isprintable():
         raise InvalidArgument(
-            f"filter.{field}: 1 to {NAME_MAX} printable characters are asked for."
+            f"{_shown(name)}: 1 to {NAME_MAX} printable characters are asked for."
         )
     return text
+
+
+def _shown(name: str, within: str = "filter") -> str:
+    """Return the name of an input's field as its client writes it."""
+    return f"{within}.{to_camel_case(name)}"
 
 
 def recent_of(chosen: RecentRatingsOf) -> tuple[str, str]:
@@ -261,5 +280,5 @@ def recent_of(chosen: RecentRatingsOf) -> tuple[str, str]:
     for name in ("user_id", "organization_id", "case_id"):
         value = given(getattr(chosen, name))
         if value is not None:
-            return name, str(int63(f"of.{name}", value))
+            return name, str(int63(_shown(name, "of"), value))
     raise InvalidArgument("of: exactly one of userId, organizationId and caseId is asked for.")

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from casegraph.errors import CasegraphError
 from casegraph.graph import ids
 from casegraph.graph.ids import Kind
+from casegraph.graph.node import id_of
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.case_reads import NoteKey
 from casegraph.loading.rating_reads import RatingKey
@@ -30,11 +30,9 @@ async def fetch_node(reads: Reads, text: str) -> Any:
         case Kind.ROLE, (hub_id, role_id):
             roles = await reads.look_ups.roles(hub_id)
             return next((role for role in roles if role.role_id == role_id), None)
-        case _, (hub_id, kind, list_id):
+        case _, (hub_id, _, _):
             lists = await reads.look_ups.program_lists(hub_id)
-            return next(
-                (each for each in lists if (each.type.value, each.list_id) == (kind, list_id)), None
-            )
+            return next((each for each in lists if id_of(each) == text), None)
         case _:
             raise AssertionError(wanted)  # every kind's number of parts is checked by decode
 
@@ -45,6 +43,6 @@ async def fetch_nodes(reads: Reads, texts: Sequence[str]) -> list[Any]:
         *(fetch_node(reads, text) for text in texts), return_exceptions=True
     )
     for value in found:
-        if isinstance(value, BaseException) and not isinstance(value, CasegraphError):
+        if isinstance(value, BaseException) and not isinstance(value, Exception):
             raise value
     return found

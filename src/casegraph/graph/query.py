@@ -121,7 +121,7 @@ class Query:
         hub_id = strawberry.ID(hub(hub_id))
         chosen = inputs.conditions(given(filter))
         query = inputs.case_query(given(order_by), page_size(first), given(vendor_filters))
-        scope = Scope("cases", hub_id, query.order_by, query.ascending, str(chosen), query.filters)
+        scope = Scope("cases", hub_id, query.order_by, query.ascending, chosen, query.filters)
         position = scope.decode(given(after))
         listing = await info.context.reads.cases.case_list(hub_id, query, chosen, position)
         return Rows(listing, scope)
@@ -144,7 +144,10 @@ class Query:
 
     @resolved(
         graphql_type=Connection[Note] | None,
-        description="A hub's notes in the order in which they were last changed.",
+        description=(
+            "A hub's notes in the order in which they were last changed. None is missed while you"
+            " page; one that is edited meanwhile comes at its new place, again if you had it."
+        ),
         directives=[FAILS_ONLY],
     )
     @staticmethod

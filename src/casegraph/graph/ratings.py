@@ -10,6 +10,7 @@ from casegraph.graph.node import Node
 from casegraph.graph.people import RatingTeam, RatingUser
 from casegraph.graph.resolved import resolved
 from casegraph.linking.identity import System
+from casegraph.loading.link_reads import origin_of
 from casegraph.upstreams.action_management import records as am
 from casegraph.upstreams.ratings import records as ra
 
@@ -55,4 +56,5 @@ class Rating(Node):
     @staticmethod
     async def case(root: strawberry.Parent[ra.Rating], info: Info) -> am.Case | None:
         """Follow the link back."""
-        return await info.context.reads.links.case_of(System.RATINGS, root.case_id)
+        links = info.context.reads.links
+        return await links.case_of(System.RATINGS, root.case_id, origin_of(root))

@@ -11,6 +11,7 @@ from casegraph.graph.node import Node
 from casegraph.graph.people import Reviewer
 from casegraph.graph.resolved import resolved
 from casegraph.linking.identity import System
+from casegraph.loading.link_reads import origin_of
 from casegraph.upstreams.action_management import records as am
 from casegraph.upstreams.case_reviews import records as cr
 
@@ -102,4 +103,5 @@ class ReviewEntry(Node):
     @staticmethod
     async def case(root: strawberry.Parent[cr.ReviewEntry], info: Info) -> am.Case | None:
         """Follow the link back."""
-        return await info.context.reads.links.case_of(System.CASE_REVIEWS, root.case_id)
+        links = info.context.reads.links
+        return await links.case_of(System.CASE_REVIEWS, root.case_id, origin_of(root))

@@ -7,12 +7,13 @@ in the repository can be compared with it.
 from typing import Any
 
 import strawberry
-from graphql import GraphQLEnumType
+from graphql import GraphQLEnumType, GraphQLInputObjectType
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from casegraph.graph.cases import Case, Note
 from casegraph.graph.customer_cases import CUSTOMER_CASE_STATUSES, CustomerCase
+from casegraph.graph.printing import in_reading_order
 from casegraph.graph.program import LIST_TYPES, ProgramList, Role
 from casegraph.graph.query import Query
 from casegraph.graph.ratings import RATING_SCORES, Rating
@@ -52,9 +53,17 @@ def build_schema(*, suggestions: bool = True) -> Schema:
         if isinstance(enum, GraphQLEnumType):
             for value, description in values.items():
                 enum.values[value].description = description
+    _mark_one_of(schema)
     return schema
 
 
+def _mark_one_of(schema: Schema) -> None:
+    """Tell graphql-core which inputs are @oneOf; strawberry checks them only in its own execute."""
+    for kind in schema._schema.type_map.values():  # noqa: SLF001  as above
+        if isinstance(kind, GraphQLInputObjectType):
+            kind.is_one_of = kind.extensions["strawberry-definition"].is_one_of
+
+
 def sdl(schema: Schema) -> str:
-    """Return the schema as text, ending in one newline."""
-    return schema.as_str().rstrip("\n") + "\n"
+    """Return the schema as text, in the order in which a person reads it."""
+    return in_reading_order(schema._schema, schema.as_str())  # noqa: SLF001  as above

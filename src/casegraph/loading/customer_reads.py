@@ -4,10 +4,19 @@ A customer's cases arrive whole in one call, so a case that came that way is nev
 Invariant: an unknown customer is None, a customer who could not be asked is an error.
 """
 
+from msgspec.structs import asdict
+
 from casegraph.errors import UpstreamNotFound
+from casegraph.linking.identity import CaseKey
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.customer_cases.records import CustomerCase
+
+
+class LinkedCustomerCase(CustomerCase, frozen=True):
+    """A social case that was reached from a case."""
+
+    origin: CaseKey | None = None
 
 
 class CustomerReads:
@@ -23,6 +32,11 @@ class CustomerReads:
     async def of_customer(self, customer_id: str) -> tuple[CustomerCase, ...] | None:
         """Return all cases of a customer; None for an unknown one."""
         return await self._of_customer.load(customer_id)
+
+    async def of_case(self, origin: CaseKey, customer_id: str) -> tuple[LinkedCustomerCase, ...]:
+        """Return all cases of the customer of a case; none for an unknown one."""
+        cases = await self.of_customer(customer_id) or ()
+        return tuple(LinkedCustomerCase(**asdict(case), origin=origin) for case in cases)
 
     async def case(self, customer_case_id: str) -> CustomerCase | None:
         """Return one case."""

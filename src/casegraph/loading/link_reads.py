@@ -1,22 +1,31 @@
 """Links as one request follows them, from a case outwards and from another system's id back.
 
-Whoever was reached from a case in this request leads back to that case, without a call: the case is
-in hand. Otherwise the rule is followed backwards, which may ask hubs or an index.
-Invariant: one answer is certain or it is an error; if two cases lead to the same id, the way back
-is ambiguous, whichever was seen first.
+Whatever was reached from a case carries that case as its origin and leads back to it without a
+call. Otherwise the rule is followed backwards, which may ask hubs or an index.
+Invariant: one answer is certain or it is an error; what else a request asks, and in which order it
+arrives, changes no answer.
 """
 
-from casegraph.errors import Ambiguous
+import asyncio
+
+from casegraph.errors import Ambiguous, InvalidArgument
 from casegraph.linking import linker
 from casegraph.linking.identity import CaseKey, System
 from casegraph.linking.linker import AskHubs, Known, SearchField
-from casegraph.linking.rules import TableRule
+from casegraph.linking.rules import DataFieldRule, TableRule
 from casegraph.loading.case_reads import CaseReads
 from casegraph.loading.links import Links, data_fields
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.upstreams.action_management.records import Case
+from casegraph.upstreams.paths import int32
 
 _BackKey = tuple[System, str]
+
+
+def origin_of(record: object) -> CaseKey | None:
+    """Return the case from which a record was reached, None where it came another way."""
+    origin: CaseKey | None = getattr(record, "origin", None)
+    return origin
 
 
 class LinkReads:
@@ -25,32 +34,34 @@ class LinkReads:
     def __init__(self, links: Links, cases: CaseReads) -> None:
         self._links = links
         self._cases = cases
-        self._origins: dict[_BackKey, set[CaseKey]] = {}
         self._back: Loader[_BackKey, Case | None] = Loader(one_by_one(self._find))
 
     def external_id(self, case: Case, system: System) -> str | None:
         """Return the case's id in another system, None for no link; raises Ambiguous."""
         key = CaseKey(case.hub_id, str(case.case_id))
         config = self._links.config
-        link = linker.forward(
-            config.rules[system], key, data_fields(case), config.tables.get(system), system
-        )
+        rule = config.rules[system]
+        evidence = data_fields(case, rule.question_name) if isinstance(rule, DataFieldRule) else ()
+        link = linker.forward(rule, key, evidence, config.tables.get(system), system)
         match link:
             case linker.Linked(external_id):
-                self._origins.setdefault((system, external_id), set()).add(key)
                 return external_id
             case linker.Ambiguous(candidates):
                 raise Ambiguous(f"The link of case {key.case_id} to {system}", candidates)
             case linker.NoLink():
                 return None
 
-    async def case_of(self, system: System, external_id: str | None) -> Case | None:
-        """Return the case behind another system's id, None for none; raises Ambiguous."""
+    async def case_of(
+        self, system: System, external_id: str | None, origin: CaseKey | None = None
+    ) -> Case | None:
+        """Return the case behind another system's id, None for none; raises Ambiguous.
+
+        `origin` is the case from which the id was reached, if it was.
+        """
+        if origin is not None:
+            return await self._cases.case(origin)
         if external_id is None:
             return None
-        origins = self._origins.get((system, external_id))
-        if origins:
-            return await self._one(system, external_id, tuple(origins))
         return await self._back.load((system, external_id))
 
     async def _find(self, back: _BackKey) -> Case | None:
@@ -74,8 +85,9 @@ class LinkReads:
             if case is not None:
                 return case
         # All must answer: one silent hub could hold a second case with this number.
-        cases = [await self._cases.case(CaseKey(hub, case_id)) for hub in hubs]
-        keys = tuple(CaseKey(case.hub_id, case_id) for case in cases if case is not None)
+        places = [CaseKey(hub, case_id) for hub in hubs]
+        cases = await asyncio.gather(*(self._case(key) for key in places))
+        keys = tuple(key for key, case in zip(places, cases, strict=True) if case is not None)
         if len(keys) == 1:
             self._links.remember(case_id, keys[0])
         return await self._one(system, case_id, keys)
@@ -87,7 +99,15 @@ class LinkReads:
             case None:
                 return None
             case CaseKey() as key:
-                return await self._cases.case(key)
+                return await self._case(key)
             case linker.AmbiguousCase(candidates):
                 names = [f"hub {key.hub_id} case {key.case_id}" for key in candidates]
                 raise Ambiguous(f"The case of {system} id {external_id}", names)
+
+    async def _case(self, key: CaseKey) -> Case | None:
+        """Return a case; other systems' numbers may be larger than any case's can be."""
+        try:
+            int32("caseId", key.case_id)
+        except InvalidArgument:
+            return None
+        return await self._cases.case(key)

@@ -112,46 +112,74 @@ class Links:
         return await self._flight.do(key, lambda: self._walk(hub_id, question_name))
 
     async def _walk(self, hub_id: str, question_name: str) -> _Index:
-        """Read all cases of a hub by ascending id, so that new ones land at the end."""
-        client = self._sources.action_management
+        """Read all cases of a hub by ascending id, so that new ones land at the end.
+
+        A case that is deleted meanwhile moves another onto a page that was read already: the total
+        tells, and the walk is made once more.
+        """
         made_at = self._clock()
+        by_value = await self._values(hub_id, question_name)
+        if by_value is None:
+            by_value = await self._values(hub_id, question_name)
+        if by_value is None:
+            raise LimitExceeded(f"The cases of hub {hub_id} keep changing; try again.")
+        index = _Index(by_value, made_at)
+        self._indexes[(hub_id, question_name)] = index
+        return index
+
+    async def _values(
+        self, hub_id: str, question_name: str
+    ) -> Mapping[str, tuple[CaseKey, ...]] | None:
+        """Return which cases hold which value; None when cases were deleted meanwhile."""
         found: dict[str, dict[CaseKey, None]] = {}
-        skip = 0
+        skip, total = 0, 0
         for _ in range(INDEX_PAGES):
             query = CaseQuery(top=CASE_PAGE_MAX, skip=skip, order_by="id", ascending=True)
             try:
-                page = await client.case_query(hub_id, query)
+                page = await self._sources.action_management.case_query(hub_id, query)
             except UpstreamNotFound:
-                break  # a hub without a program has no cases
+                return {}  # a hub without a program has no cases
+            if page.total_count > INDEX_PAGES * CASE_PAGE_MAX:
+                break
+            if page.total_count < total:
+                return None
+            total = page.total_count
             for case in page.items:
+                key = CaseKey(hub_id, str(case.case_id))
                 for value in _values(case, question_name):
-                    key = CaseKey(hub_id, str(case.case_id))
                     found.setdefault(value, {})[key] = None
             skip += len(page.items)
-            if not page.items or skip >= page.total_count:
-                break
-        else:
-            raise LimitExceeded(
-                f"Hub {hub_id} has more than {INDEX_PAGES * CASE_PAGE_MAX} cases, too many to look"
-                f" through for {question_name!r}; a table rule links them."
-            )
-        index = _Index({value: tuple(keys) for value, keys in found.items()}, made_at)
-        self._indexes[(hub_id, question_name)] = index
-        return index
+            if not page.items or skip >= total:
+                return {value: tuple(keys) for value, keys in found.items()}
+        raise LimitExceeded(
+            f"Hub {hub_id} has more than {INDEX_PAGES * CASE_PAGE_MAX} cases, too many to look"
+            f" through for {question_name!r}; a table rule links them."
+        )
 
 
 def _values(case: Case, question_name: str) -> set[str]:
     return {
         value
-        for name, text in data_fields(case)
+        for name, text in data_fields(case, question_name)
         if normalise(name) == question_name and (value := normalise(text)) is not None
     }
 
 
-def data_fields(case: Case) -> tuple[tuple[str | None, str | None], ...]:
-    """Return a case's data fields as evidence for linking; unreadable ones are none."""
-    fields = case.data_fields if isinstance(case.data_fields, tuple) else ()
-    return tuple((_text(item.question_name), _text(item.value)) for item in fields)
+def data_fields(case: Case, question_name: str) -> tuple[tuple[str | None, str | None], ...]:
+    """Return a case's data fields as evidence for linking by one of them.
+
+    Raises ContractViolation where that one may be among what cannot be read: unreadable evidence is
+    not the same as none.
+    """
+    if isinstance(case.data_fields, Exception):
+        raise case.data_fields
+    fields = case.data_fields or ()
+    for item in fields:
+        if isinstance(item.question_name, Exception):
+            raise item.question_name
+        if isinstance(item.value, Exception) and normalise(item.question_name) == question_name:
+            raise item.value
+    return tuple((item.question_name, _text(item.value)) for item in fields)
 
 
 def _text(value: object) -> str | None:

@@ -10,7 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+from casegraph.errors import InvalidCursor
+
 T = TypeVar("T")
+U = TypeVar("U")
 
 Position: TypeAlias = tuple[str | int, ...]
 """Where a row stands in its list."""
@@ -39,6 +42,30 @@ class Listing(Generic[T]):
     incomplete_reason: str | None = None
     """Why rows may be missing from this page; None when none is."""
 
+    def map(self, change: Callable[[T], U]) -> "Listing[U]":
+        """Return the same page with each row changed."""
+        return Listing(
+            [change(row) for row in self.items],
+            self.position,
+            self.has_next,
+            self.has_previous,
+            self.count,
+            self.end,
+            self.incomplete_reason,
+        )
+
+
+def row_numbers(after: Position, length: int) -> tuple[int, ...]:
+    """Return a position that is made of so many row or page numbers.
+
+    Raises InvalidCursor for any other: a cursor's digest is no secret, so its content may be made
+    up.
+    """
+    numbers = tuple(part for part in after if isinstance(part, int) and part >= 0)
+    if len(numbers) != length or len(after) != length:
+        raise InvalidCursor
+    return numbers
+
 
 def known(value: T) -> Callable[[], Awaitable[T]]:
     """Return a function for a value that is in hand."""
@@ -59,7 +86,7 @@ def slice_after(
     """Return the page of a list that is wholly in hand.
 
     The position is the row's index and key: if the row is no longer where it was, it is searched;
-    if it is gone, its old index tells where to go on.
+    if it is gone, its old index tells where to go on. Raises InvalidCursor.
     """
     start = 0 if after is None else _resume(rows, key, after)
     page = rows[start : start + first]
@@ -74,7 +101,9 @@ def slice_after(
 
 
 def _resume(rows: Sequence[T], key: Callable[[T], str], after: Position) -> int:
-    index, wanted = int(after[0]), str(after[1])
+    if len(after) != 2:  # noqa: PLR2004  index and key, as made above
+        raise InvalidCursor
+    (index,), wanted = row_numbers(after[:1], 1), str(after[1])
     if index < len(rows) and key(rows[index]) == wanted:
         return index + 1
     for other, row in enumerate(rows):

@@ -10,6 +10,8 @@ takes nothing from the others.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -19,12 +21,20 @@ Batch = Callable[[Sequence[K]], Awaitable[Mapping[K, V | BaseException]]]
 """Loads a set of distinct keys; a key's failure stands in the place of its value."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A failure as a value, so that no future ends with an exception that nobody retrieved."""
+
+    error: BaseException
+    traceback: TracebackType | None
+
+
 class Loader(Generic[K, V]):
     """Loads values by key for one request."""
 
     def __init__(self, batch: Batch[K, V]) -> None:
         self._batch = batch
-        self._results: dict[K, asyncio.Future[V]] = {}
+        self._results: dict[K, asyncio.Future[V | _Failed]] = {}
         self._waiting: list[K] = []
         self._running: set[asyncio.Task[None]] = set()
 
@@ -36,12 +46,11 @@ class Loader(Generic[K, V]):
         if not result.done():
             # Shielded: the future is shared, and cancelling one who waits would cancel it for all.
             await asyncio.wait({result})
-        error = result.exception()
-        if error is not None:
-            raise error.with_traceback(
-                None
-            )  # one object, many waiters: its traceback must not grow
-        return result.result()
+        outcome = result.result()
+        if isinstance(outcome, _Failed):
+            # One error, many waiters: wound back to where it came from, its traceback cannot grow.
+            raise outcome.error.with_traceback(outcome.traceback)
+        return outcome
 
     async def load_many(self, keys: Sequence[K]) -> list[V | BaseException]:
         """Return the values of several keys in order, each failure in its value's place."""
@@ -53,14 +62,14 @@ class Loader(Generic[K, V]):
             self._results[key] = self._future()
             self._results[key].set_result(value)
 
-    def _ask(self, key: K) -> asyncio.Future[V]:
+    def _ask(self, key: K) -> asyncio.Future[V | _Failed]:
         result = self._results[key] = self._future()
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._dispatch)
         self._waiting.append(key)
         return result
 
-    def _future(self) -> asyncio.Future[V]:
+    def _future(self) -> asyncio.Future[V | _Failed]:
         return asyncio.get_running_loop().create_future()
 
     def _dispatch(self) -> None:
@@ -70,19 +79,24 @@ class Loader(Generic[K, V]):
         task.add_done_callback(self._running.discard)
 
     async def _run(self, keys: Sequence[K]) -> None:
+        values: Mapping[K, V | BaseException]
         try:
             values = await self._batch(keys)
         except BaseException as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
             values = dict.fromkeys(keys, error)
         for key in keys:
-            result, value = self._results[key], values[key]
-            if isinstance(value, asyncio.CancelledError):
-                result.cancel()
-            elif isinstance(value, BaseException):
-                result.set_exception(value)
-                result.exception()  # marks it as read: its waiter may have left
-            else:
-                result.set_result(value)
+            # A batch that forgets a key is a bug; unanswered, its waiters would wait for ever.
+            value = values[key] if key in values else LookupError("the batch left out a key")
+            _settle(self._results[key], value)
+
+
+def _settle(result: asyncio.Future[V | _Failed], value: V | BaseException) -> None:
+    if isinstance(value, asyncio.CancelledError):
+        result.cancel()
+    elif isinstance(value, BaseException):
+        result.set_result(_Failed(value, value.__traceback__))
+    else:
+        result.set_result(value)
 
 
 def one_by_one(load: Callable[[K], Awaitable[V]]) -> Batch[K, V]:

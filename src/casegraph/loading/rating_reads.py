@@ -9,11 +9,14 @@ asked is an error.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from msgspec.structs import asdict
+
 from casegraph.errors import UpstreamNotFound
-from casegraph.loading.listing import Listing, Position, known, slice_after
+from casegraph.linking.identity import CaseKey
+from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
-from casegraph.upstreams.ratings.client import PAGE_SIZE
+from casegraph.upstreams.ratings.client import PAGE_SIZE, RatingPage
 from casegraph.upstreams.ratings.records import Rating, RatingScore
 
 WALK_PAGES = 20
@@ -28,6 +31,28 @@ class RatingKey:
 
     case_id: str
     rating_id: str
+
+
+class LinkedRating(Rating, frozen=True):
+    """A rating that was reached from a case."""
+
+    origin: CaseKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _PageKey:
+    case_id: str
+    offset: int
+    limit: int
+    score: RatingScore | None
+    has_comment: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class _RecentKey:
+    by: str
+    value: str
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +70,8 @@ class RatingReads:
         self._sources = sources
         self._ratings: Loader[RatingKey, Rating | None] = Loader(one_by_one(self._ask_rating))
         self._of_case: Loader[str, Rows] = Loader(one_by_one(self._ask_case))
+        self._pages: Loader[_PageKey, RatingPage | None] = Loader(one_by_one(self._ask_page))
+        self._recent: Loader[_RecentKey, tuple[Rating, ...]] = Loader(one_by_one(self._ask_recent))
 
     async def rating(self, key: RatingKey) -> Rating | None:
         """Return one rating."""
@@ -59,19 +86,25 @@ class RatingReads:
 
     async def recent(self, by: str, value: str, limit: int) -> tuple[Rating, ...]:
         """Return the newest ratings of a user, an organization or a case."""
-        return await self._sources.ratings.recent_ratings(by, value, limit)
+        return await self._recent.load(_RecentKey(by, value, limit))
 
     async def of_case(
-        self, case_id: str, score: RatingScore | None, first: int, after: Position | None
-    ) -> Listing[Rating]:
-        """Return a page of a case's ratings, oldest first."""
+        self,
+        origin: CaseKey,
+        case_id: str,
+        score: RatingScore | None,
+        first: int,
+        after: Position | None,
+    ) -> Listing[LinkedRating]:
+        """Return a page of the ratings of a case, known there by `case_id`, oldest first."""
         rows = await self._of_case.load(case_id)
         ratings = rows.ratings
         if score is not None:
             ratings = tuple(rating for rating in ratings if rating.score is score)
-        return slice_after(
+        page = slice_after(
             ratings, lambda rating: rating.rating_id, first, after, rows.incomplete_reason
         )
+        return page.map(lambda rating: LinkedRating(**asdict(rating), origin=origin))
 
     async def rating_list(
         self,
@@ -82,12 +115,9 @@ class RatingReads:
         after: Position | None,
     ) -> Listing[Rating] | None:
         """Return a page of a case's ratings in the vendor's order; None for an unknown case."""
-        offset = 0 if after is None else int(after[0])
-        try:
-            page = await self._sources.ratings.ratings(
-                case_id, offset=offset, limit=first, score=score, has_comment=has_comment
-            )
-        except UpstreamNotFound:
+        offset = 0 if after is None else row_numbers(after, 1)[0]
+        page = await self._pages.load(_PageKey(case_id, offset, first, score, has_comment))
+        if page is None:
             return None
         rows = page.ratings[:first]
         total = page.total_count
@@ -101,6 +131,21 @@ class RatingReads:
             has_previous=offset > 0,
             count=known(total),
         )
+
+    async def _ask_page(self, key: "_PageKey") -> RatingPage | None:
+        try:
+            return await self._sources.ratings.ratings(
+                key.case_id,
+                offset=key.offset,
+                limit=key.limit,
+                score=key.score,
+                has_comment=key.has_comment,
+            )
+        except UpstreamNotFound:
+            return None
+
+    async def _ask_recent(self, key: "_RecentKey") -> tuple[Rating, ...]:
+        return await self._sources.ratings.recent_ratings(key.by, key.value, key.limit)
 
     async def _ask_rating(self, key: RatingKey) -> Rating | None:
         try:
@@ -121,7 +166,7 @@ class RatingReads:
             ratings.update((rating.rating_id, rating) for rating in page.ratings)
             offset += len(page.ratings)
             nothing_new = len(ratings) == known_before
-            if nothing_new or offset >= (page.total_count or 0):
+            if nothing_new or (page.total_count is not None and offset >= page.total_count):
                 reason = None
                 break
         for rating in ratings.values():

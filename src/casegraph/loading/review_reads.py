@@ -7,15 +7,25 @@ Invariant: an entry that does not exist is None, one that could not be asked is 
 
 from dataclasses import dataclass
 
+from msgspec.structs import asdict
+
 from casegraph.errors import UpstreamNotFound
-from casegraph.loading.listing import Listing, Position, slice_after
+from casegraph.linking.identity import CaseKey
+from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.case_reviews.client import Filters, ReviewPage
 from casegraph.upstreams.case_reviews.records import ReviewEntry, ReviewStatus
+from casegraph.upstreams.paths import int63
 
 WALK_PAGES = 20
 """Most pages that one answer reads of one list (reliability default)."""
+
+
+class LinkedReviewEntry(ReviewEntry, frozen=True):
+    """An entry that was reached from a case."""
+
+    origin: CaseKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +56,28 @@ class ReviewReads:
         return await self._entries.load(review_entry_id)
 
     async def of_case(
-        self, case_id: str, status: ReviewStatus | None, first: int, after: Position | None
-    ) -> Listing[ReviewEntry]:
-        """Return a page of a case's entries, oldest first."""
+        self,
+        origin: CaseKey,
+        case_id: str,
+        status: ReviewStatus | None,
+        first: int,
+        after: Position | None,
+    ) -> Listing[LinkedReviewEntry]:
+        """Return a page of the entries of a case, known there by `case_id`, oldest first."""
         rows = await self._of_case.load(case_id)
         entries = rows.entries
         if status is not None:
             entries = tuple(entry for entry in entries if entry.status is status)
-        return slice_after(
+        page = slice_after(
             entries, lambda entry: entry.review_entry_id, first, after, rows.incomplete_reason
         )
+        return page.map(lambda entry: LinkedReviewEntry(**asdict(entry), origin=origin))
 
     async def entry_list(
         self, filters: Filters, first: int, after: Position | None
     ) -> Listing[ReviewEntry]:
         """Return a page of all entries that match the vendor's filters."""
-        page_number, start = (1, 0) if after is None else (int(after[0]), int(after[1]))
+        page_number, start = (1, 0) if after is None else row_numbers(after, 2)
         rows: list[ReviewEntry] = []
         positions: list[Position] = []
         reason = None
@@ -76,10 +92,11 @@ class ReviewReads:
             page_number, start = page_number + 1, 0
         else:
             reason = f"stopped after {WALK_PAGES} pages; go on from endCursor"
+        last = positions[-1] if positions else after
         return Listing(
             items=rows,
             position=positions.__getitem__,
-            has_next=lambda: self._has_more(filters, positions[-1] if positions else after),
+            has_next=known(value=True) if reason else lambda: self._has_more(filters, last),
             has_previous=after is not None,
             count=lambda: self._count(filters),
             end=(page_number, 0) if reason else None,
@@ -90,7 +107,7 @@ class ReviewReads:
         """Return whether an entry follows; only an exactly full page costs a look at the next."""
         if last is None:
             return False
-        number, start = int(last[0]), int(last[1])
+        number, start = row_numbers(last, 2)
         page = await self._pages.load(_PageKey(filters, number))
         for _ in range(WALK_PAGES):
             if start < len(page.entries):
@@ -117,10 +134,12 @@ class ReviewReads:
             return None
 
     async def _ask_case(self, case_id: str) -> Rows:
+        # A link may hold any text, and the vendor may ignore a filter that it cannot read.
+        filters: Filters = (("case", int63("caseId", case_id)),)
         entries: dict[str, ReviewEntry] = {}
         reason: str | None = f"stopped after {WALK_PAGES} pages"
         for number in range(1, WALK_PAGES + 1):
-            page = await self._sources.case_reviews.reviews((("case", case_id),), number)
+            page = await self._sources.case_reviews.reviews(filters, number)
             entries.update((entry.review_entry_id, entry) for entry in page.entries)
             if not page.is_full:
                 reason = None

@@ -1,0 +1,166 @@
+"""Program lists and roles: one call for everyone, kept for the next, with and without Redis."""
+
+import asyncio
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from casegraph.sandbox.traffic import Call, Proceed
+from support.gateway import Gateway, running_gateway
+from support.meddling import meddling
+from support.upstreams import Upstreams
+
+READERS = 500
+QUERY = """query($hub: ID!) {
+  programLists(hubId: $hub) { id listId name type updatedAt items { itemId name } }
+  roles(hubId: $hub) { id roleId name updatedAt }
+}"""
+NAMES = "query($hub: ID!) { programLists(hubId: $hub) { name } roles(hubId: $hub) { name } }"
+ONE_CALL_EACH = {"action_management.lists": 1, "action_management.roles": 1}
+BINARY = shutil.which("redis-server")
+
+
+async def ask_together(gateway: Gateway, hub: str, sent: threading.Event) -> list[bytes]:
+    """Ask the same question on many connections at once; `sent` is set when all have asked."""
+    asked = 0
+
+    async def trace(event: str, _info: Any) -> None:
+        nonlocal asked
+        asked += event == "http11.send_request_body.complete"
+        if asked == READERS:
+            sent.set()
+
+    async def ask(client: httpx.AsyncClient) -> bytes:
+        body = {"query": NAMES, "variables": {"hub": hub}}
+        url = f"{gateway.url}/graphql"
+        return (await client.post(url, json=body, extensions={"trace": trace})).content
+
+    async with AsyncExitStack() as stack:
+        # Ten clients: the work of one connection pool grows with the square of its requests.
+        no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        pools = [httpx.AsyncClient(timeout=60, verify=no_tls) for _ in range(10)]
+        clients = [await stack.enter_async_context(pool) for pool in pools]
+        return await asyncio.gather(*(ask(clients[n % 10]) for n in range(READERS)))
+
+
+async def test_many_concurrent_readers_make_one_call_each(
+    lab: Upstreams, lab_gateway: Gateway, new_hub: Any
+) -> None:
+    """Five hundred who all ask before any is answered cost one call per look-up."""
+    hub = str(new_hub().hub_id)
+    all_asked = threading.Event()
+
+    async def hold(call: Call, proceed: Proceed) -> None:
+        await asyncio.to_thread(all_asked.wait, 60)
+        await proceed(call)
+
+    with meddling(lab, "action_management", hold):
+        answers = await ask_together(lab_gateway, hub, all_asked)
+    assert all_asked.is_set()
+    assert lab.calls() == ONE_CALL_EACH
+
+    lab.mark()
+    again = lab_gateway.ask(NAMES, {"hub": hub})
+    assert lab.calls() == {}
+    assert set(answers) == {again.response.content}
+    assert len(again.data["programLists"]) == 6
+    assert len(again.data["roles"]) == 3
+
+
+def test_a_failure_is_not_remembered(lab: Upstreams, new_hub: Any, lab_gateway: Gateway) -> None:
+    """A hub that is unknown today may be known tomorrow: the error is not cached."""
+    unknown = str(new_hub().hub_id + 100_000)
+    for _ in range(2):
+        lab.mark()
+        answer = lab_gateway.ask(QUERY, {"hub": unknown})
+        assert set(answer.codes.values()) == {"NOT_FOUND"}
+        assert lab.calls() == ONE_CALL_EACH
+
+
+def test_hubs_are_kept_apart(lab_gateway: Gateway, lab: Upstreams, new_hub: Any) -> None:
+    """What is remembered of one hub is never told of another, ids included."""
+    one, other = new_hub(), new_hub()
+    other.roles = [{**row, "name": f"Other {row['name']}"} for row in one.roles]
+
+    found = [lab_gateway.ask(QUERY, {"hub": str(hub.hub_id)}).data["roles"] for hub in (one, other)]
+
+    assert [role["name"] for role in found[0]] == [row["name"] for row in one.roles]
+    assert [role["name"] for role in found[1]] == [row["name"] for row in other.roles]
+    assert not {role["id"] for role in found[0]} & {role["id"] for role in found[1]}
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run a real Redis on a free port; skipped where there is none, except where CI runs."""
+    if BINARY is None and os.environ.get("CI_RUN") != "1":
+        pytest.skip("no redis-server on the path (Debian package redis-server)")
+    assert BINARY is not None, "CI_RUN=1 wants a redis-server on the path"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    command = [BINARY, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own words
+        assert process.stdout is not None
+        assert any("Ready to accept" in line for line in process.stdout)
+        yield process, port
+        process.kill()
+
+
+def test_redis_serves_the_next_gateway_and_is_not_missed_when_killed(
+    upstreams: Upstreams, hub: str, redis_server: tuple[subprocess.Popen[str], int]
+) -> None:
+    """A second process reads what the first wrote; without Redis both answer as before."""
+    process, port = redis_server
+    environment = {**upstreams.environment, "CASEGRAPH_CACHE__URL": f"redis://127.0.0.1:{port}/0"}
+    query = {"hub": hub}
+    with running_gateway(environment) as first:
+        expected = first.ask(QUERY, query).data
+    assert upstreams.calls() == ONE_CALL_EACH
+
+    admin = redis.Redis(port=port)
+    keys = [*admin.scan_iter()]
+    assert len(keys) == 2
+    assert all(240 < admin.ttl(key) <= 330 for key in keys)
+    admin.close()
+
+    upstreams.mark()
+    with running_gateway(environment) as second:
+        assert second.ask(QUERY, query).data == expected
+        assert upstreams.calls() == {}
+        process.kill()
+        process.wait()
+        assert second.ask(QUERY, query).data == expected
+        assert upstreams.calls() == ONE_CALL_EACH
+    with running_gateway(environment) as third:
+        assert third.ask(QUERY, query).data == expected
+
+
+def test_garbage_in_redis_is_a_miss(
+    upstreams: Upstreams, hub: str, redis_server: tuple[subprocess.Popen[str], int]
+) -> None:
+    """An entry that cannot be read is asked anew, and nobody notices."""
+    _, port = redis_server
+    environment = {**upstreams.environment, "CASEGRAPH_CACHE__URL": f"redis://127.0.0.1:{port}/0"}
+    garbage = (b"", b"null", b'[{"id":', b'[{"name": 7}]', b"\xff")
+    admin = redis.Redis(port=port)
+    with running_gateway(environment) as gateway:
+        expected = gateway.ask(QUERY, {"hub": hub}).data
+        for entry in garbage:
+            for key in [*admin.scan_iter()]:
+                admin.set(key, entry)
+            upstreams.mark()
+            assert gateway.ask(QUERY, {"hub": hub}).data == expected
+            assert upstreams.calls() == ONE_CALL_EACH
+    admin.close()
