@@ -8,11 +8,15 @@ private fields of objects whose `repr` is the default one, never in a message.
 
 import asyncio
 import base64
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from casegraph.errors import SettingsInvalid
 from casegraph.transport.calls import Call, Reply, Send
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
+_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,18 @@ class Proof:
 
 def header_value(setting: str, value: str) -> str:
     """Return `value` if it can stand in a header as it is; refuse it without repeating it."""
-    if not value or not (value.isascii() and value.isprintable()):
-        raise SettingsInvalid(f"{setting}: empty, or holds a character that a header cannot carry.")
+    if not _VALUE.fullmatch(value):
+        raise SettingsInvalid(
+            f"{setting}: empty, or holds a character that a header cannot carry there."
+        )
     return value
+
+
+def header_name(setting: str, name: str) -> str:
+    """Return `name` in lower case if it can name a header; refuse it otherwise."""
+    if not _NAME.fullmatch(name):
+        raise SettingsInvalid(f"{setting}: empty, or holds a character that no header name has.")
+    return name.lower()
 
 
 def basic(user: str, password: str) -> str:

@@ -4,9 +4,10 @@ Behind the one method `send` stands httpx's connection pool, without httpx's cli
 cookies, no redirects, no proxies or credentials from the environment, no merged headers.
 Three measured traps of httpx 0.28 / httpcore 1.0 shape it. It has no total time-out (a body
 dripping a byte every 0.1 s outlives any read time-out), so one is kept here. A call cancelled while
-its connection is being made loses a pool slot for good, so a caller that leaves never cancels a
-connecting request: it ends by itself, unsent, once it is connected, and holds its slot till then.
-And an answer without a length that is cut short looks complete, so for a read it must be JSON.
+its connection is being made or put back loses a pool slot for good, so a caller that leaves never
+cancels it then: a connecting request ends by itself, unsent, once it is connected, and holds its
+slot till then. And an answer without a length that is cut short looks complete, so for a read it
+must be JSON.
 Invariant: what is sent has exactly the origin and the target of the call, or nothing is sent.
 """
 
@@ -30,11 +31,14 @@ from casegraph.errors import (
 from casegraph.transport.calls import Call, Effect, Reply
 
 _CONNECTED = "http11.send_request_headers.started"
+_CLOSING = "http11.response_closed.started"
+_ORIGIN = re.compile(r"https?://[^/?#@\\\s]+")
 _METHOD = re.compile(r"[A-Z]{1,16}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?", re.ASCII)
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
 """Headers that decide where a request goes and where it ends; never a caller's."""
+_LARGEST_PORT = 65_535
 _BODILESS = frozenset({204, 304})
 
 
@@ -54,9 +58,12 @@ class ExchangeConfig:
 class HttpxExchange:
     """Sends calls over a pool of kept-alive connections, each within one total time-out."""
 
-    def __init__(self, config: ExchangeConfig | None = None) -> None:
+    def __init__(
+        self, config: ExchangeConfig | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._config = config or ExchangeConfig()
-        self._tls = ssl.create_default_context()
+        # Reading the system's certificates takes 20 ms and more: several exchanges may share them.
+        self._tls = tls or ssl.create_default_context()
         self._pool = self._open()
         self._slots = asyncio.Semaphore(self._config.pool)
         self._running: set[asyncio.Task[Any]] = set()
@@ -69,7 +76,7 @@ class HttpxExchange:
 
         Raises DeadlineExceeded when it did not come in time, UpstreamUnavailable when the
         connection failed, ContractViolation when the answer breaks a bound, InvalidArgument when
-        the call cannot be sent as it is.
+        the call cannot be sent as it is. The first two say whether anything was sent.
         """
         attempt = _Attempt()
         request = self._request(call)
@@ -77,14 +84,14 @@ class HttpxExchange:
         try:
             async with asyncio.timeout(self._config.total_seconds):
                 await self._slots.acquire()  # who leaves here has sent nothing
-                task = self._start(call, request)
+                task = self._start(call, request, attempt)
                 try:
                     return await asyncio.shield(task)
                 except asyncio.CancelledError:
                     attempt.leave(task)
                     raise
         except TimeoutError:
-            raise DeadlineExceeded(call.upstream, call.operation, "no answer in time") from None
+            raise _late(call, attempt) from None
 
     async def close(self) -> None:
         """Close every connection; calls still on the wire fail as unavailable."""
@@ -107,9 +114,11 @@ class HttpxExchange:
             )
         )
 
-    def _start(self, call: Call, request: httpx.Request) -> asyncio.Task[Reply]:
+    def _start(
+        self, call: Call, request: httpx.Request, attempt: "_Attempt"
+    ) -> asyncio.Task[Reply]:
         """Start a request in a task of its own; its slot is free when the task has ended."""
-        task = asyncio.create_task(self._run(call, request))
+        task = asyncio.create_task(self._run(call, request, attempt))
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -140,38 +149,48 @@ class HttpxExchange:
                 },
             )
             stays = request.url.raw_path == call.target.encode()
+            stays = stays and _origin(request.url) == call.origin
         except (httpx.InvalidURL, ValueError, TypeError):
             # The client's own text would repeat the value.
             raise InvalidArgument(f"{call.upstream}: this cannot be sent.") from None
-        if not stays or _origin(request.url) != call.origin:
+        if not stays:
             raise InvalidArgument(f"{call.upstream}: this would leave the upstream's own paths.")
         return request
 
-    async def _run(self, call: Call, request: httpx.Request) -> Reply:
+    async def _run(self, call: Call, request: httpx.Request, attempt: "_Attempt") -> Reply:
         pool = self._pool
         pool.users += 1
         try:
             return await _exchange(pool.transport, call, request)
         except httpx.PoolTimeout:
-            # Every request holds one of as many slots as there are connections, so a pool without
-            # a free one has lost some; it would stay so for ever.
-            if pool is self._pool:
-                self._pool = self._open()
-                self.pools_replaced += 1
-            raise _unavailable(call, "the connection failed") from None
+            self._replace(pool)
+            raise _unavailable(call, attempt, "the connection failed") from None
+        except httpx.ConnectTimeout:
+            raise _unavailable(call, attempt, "no connection in time") from None
         except httpx.TimeoutException:
-            raise DeadlineExceeded(call.upstream, call.operation, "no answer in time") from None
-        except (httpx.HTTPError, OSError):
+            raise _late(call, attempt) from None
+        except (httpx.HTTPError, OSError, UnicodeError):
             # Their texts may hold headers or the address.
-            raise _unavailable(call, "the connection failed") from None
+            raise _unavailable(call, attempt, "the connection failed") from None
+        except _Cut:
+            raise _unavailable(call, attempt, "the answer was cut short") from None
         except asyncio.CancelledError:
             if not self._closing:
                 raise
-            raise _unavailable(call, "the gateway is stopping") from None
+            raise _unavailable(call, attempt, "the gateway is stopping") from None
         finally:
             pool.users -= 1
             if pool is not self._pool and pool.users == 0:
                 await pool.transport.aclose()
+
+    def _replace(self, pool: "_Pool") -> None:
+        """Give up a pool that has lost connections; it would refuse every call for ever.
+
+        There are as many slots as connections, so a request that holds one must get the other.
+        """
+        if pool is self._pool:
+            self._pool = self._open()
+            self.pools_replaced += 1
 
 
 @dataclass(slots=True)
@@ -182,38 +201,53 @@ class _Pool:
     users: int = 0
 
 
-class _Abandoned(Exception):  # noqa: N818  a cause, like those of the error tree
+class _Abandoned(Exception):
     """Ends a request that nobody waits for any more; never seen outside."""
+
+
+class _Cut(Exception):
+    """The answer ended before its end; never seen outside."""
 
 
 class _Attempt:
     """How far a request is, as httpcore's trace tells it."""
 
     def __init__(self) -> None:
-        self._connected = False
+        self.is_sent = False
+        """Whether the upstream may have seen anything of it."""
         self._abandoned = False
+        self._is_closing = False
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
-        """Note that a connection was made; on it, end a request that was abandoned meanwhile."""
+        """Note how far it is; on its connection, end a request that was abandoned meanwhile."""
         if event == _CONNECTED:
             if self._abandoned:
                 raise _Abandoned
-            self._connected = True
+            self.is_sent = True
+        elif event == _CLOSING:
+            self._is_closing = True
 
     def leave(self, task: asyncio.Task[Any]) -> None:
-        """Stop a request nobody waits for: at once if it is connected, else as soon as it is."""
+        """Stop a request nobody waits for: at once where that is safe, else it ends by itself."""
         self._abandoned = True
-        if self._connected:
+        if self.is_sent and not self._is_closing:
             task.cancel()
 
 
-def _unavailable(call: Call, what: str) -> UpstreamUnavailable:
-    return UpstreamUnavailable(call.upstream, call.operation, what)
+def _unavailable(call: Call, attempt: _Attempt, what: str) -> UpstreamUnavailable:
+    return UpstreamUnavailable(call.upstream, call.operation, what, sent=attempt.is_sent)
+
+
+def _late(call: Call, attempt: _Attempt) -> DeadlineExceeded:
+    what = "no answer in time"
+    return DeadlineExceeded(call.upstream, call.operation, what, sent=attempt.is_sent)
 
 
 def _is_sendable(call: Call) -> bool:
-    """Say whether method and headers are what HTTP allows; the client would say it too late."""
-    return _METHOD.fullmatch(call.method) is not None and all(
+    """Say whether origin, method and headers are what HTTP allows; the client says it too late."""
+    if not _ORIGIN.fullmatch(call.origin) or not _METHOD.fullmatch(call.method):
+        return False
+    return all(
         _HEADER_NAME.fullmatch(name)
         and _HEADER_VALUE.fullmatch(value)
         and name.lower() not in _FRAMING
@@ -222,6 +256,8 @@ def _is_sendable(call: Call) -> bool:
 
 
 def _origin(url: httpx.URL) -> str:
+    if (url.port or 0) > _LARGEST_PORT:
+        raise httpx.InvalidURL("no such port")
     return f"{url.scheme}://{url.netloc.decode()}"
 
 
@@ -238,7 +274,7 @@ async def _exchange(
     finally:
         await response.aclose()
     if _may_be_cut(call, response) and not _is_json(body):
-        raise _unavailable(call, "the answer was cut short")
+        raise _Cut
     return Reply(response.status_code, _lower(response.headers), body)
 
 
@@ -262,7 +298,7 @@ async def _read(call: Call, response: httpx.Response) -> bytes:
             # Kept by zlib, so an endless tail would grow past every cap.
             raise ContractViolation(call.upstream, call.operation, "data after the gzip body")
     if inflate and body and not inflate.eof:
-        raise _unavailable(call, "the answer was cut short")
+        raise _Cut
     return bytes(body)
 
 

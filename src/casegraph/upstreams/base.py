@@ -8,6 +8,7 @@ Invariant: an upstream's message, URL or header never gets into an error.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from casegraph.errors import (
     UpstreamUnavailable,
 )
 from casegraph.transport.calls import Call, Effect, Reply, Send
+from casegraph.transport.rate_gate import retry_after_seconds
 from casegraph.upstreams.decode import Where
 from casegraph.upstreams.paths import Segment, target
 
@@ -39,7 +41,11 @@ _CAUSES: Mapping[int, tuple[type[UpstreamError], str]] = {
     426: (CredentialsRefused, "the subscription does not allow this"),
     429: (RateLimited, "a pause is asked for"),
     454: (CredentialsRefused, "the session was refused"),
+    501: (ContractViolation, "an operation that the upstream does not have"),
+    505: (ContractViolation, "a protocol that the upstream does not speak"),
 }
+_LONGEST_WAIT_SECONDS = 86_400.0
+"""Longest wait told to a client: a day, so that a vendor's slip stays a number that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +121,23 @@ def raise_for_status(
     code = reply.status if status is None else status
     if 200 <= code < 300:  # noqa: PLR2004  the range is the definition of success
         return
-    if code == 429:  # noqa: PLR2004  the one status that carries a wait
+    if code == 429:  # noqa: PLR2004  the status made to carry a wait
         raise RateLimited(upstream, operation, _CAUSES[code][1], retry_after_ms(reply))
     if code in _CAUSES:
         cause, what = _CAUSES[code]
         raise cause(upstream, operation, what)
-    if code >= 500:  # noqa: PLR2004  the upstream's own failures
-        raise UpstreamUnavailable(upstream, operation, "the upstream failed on its own side")
+    if code >= 500:  # noqa: PLR2004  the upstream's own failures; 503 may name a wait too
+        what = "the upstream failed on its own side"
+        raise UpstreamUnavailable(upstream, operation, what, retry_after_ms(reply))
     what = "a redirect" if 300 <= code < 400 else "a status outside the contract"  # noqa: PLR2004
     raise ContractViolation(upstream, operation, what)
 
 
 def retry_after_ms(reply: Reply) -> int | None:
-    """Return the wait that a reply asks for in whole seconds, in ms; None when it names none."""
-    text = reply.headers.get("retry-after", "").strip()
-    return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) < 6 else None  # noqa: PLR2004
+    """Return the wait that a reply asks for, in ms, a day at most; None when it names none."""
+    seconds = retry_after_seconds(reply.headers, _now)
+    return None if seconds is None else int(min(seconds, _LONGEST_WAIT_SECONDS) * 1000)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

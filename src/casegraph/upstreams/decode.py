@@ -20,6 +20,9 @@ from casegraph.errors import ContractViolation
 T = TypeVar("T")
 
 
+_BEFORE_TIME = ("T", " ", "")
+
+
 class Id(str):
     """An upstream's id as text, whether it came as a number or as a string."""
 
@@ -36,7 +39,11 @@ class Instant(datetime):
     @classmethod
     def parse(cls, text: str) -> "Instant":
         """Read one of the vendors' forms; raises ValueError or OverflowError for anything else."""
-        moment = cls.fromisoformat(text.strip())
+        text = text.strip()
+        # fromisoformat would take weeks, bare digits, and any character at all for the T.
+        if text[4:5] != "-" or text[7:8] != "-" or text[10:11] not in _BEFORE_TIME:
+            raise ValueError("not one of the forms")
+        moment = cls.fromisoformat(text)
         if moment.tzinfo is None:
             return moment.replace(tzinfo=UTC)
         return moment.astimezone(UTC)

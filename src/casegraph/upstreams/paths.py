@@ -20,6 +20,9 @@ OPAQUE_MAX = 128
 """Longest opaque id or rating hash, in characters."""
 
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HASH = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
@@ -91,16 +94,18 @@ def split_base(setting: str, url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
         port = parts.port
+        path = quote(parts.path.rstrip("/"), safe="/-._~%")
     except ValueError:
         raise SettingsInvalid(f"{setting}: not a URL.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise SettingsInvalid(f"{setting}: an http or https URL is asked for.")
+    if not _HOST.fullmatch(parts.hostname):
+        raise SettingsInvalid(f"{setting}: a host is asked for, in its ASCII form.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsInvalid(f"{setting}: a URL without user, query and fragment is asked for.")
-    segments = parts.path.strip("/").split("/")
-    if not {".", ".."}.isdisjoint(segments):
-        raise SettingsInvalid(f"{setting}: a URL without . and .. is asked for.")
+    if not {".", ".."}.isdisjoint(path.split("/")) or _BAD_ESCAPE.search(path):
+        raise SettingsInvalid(f"{setting}: a URL without ., .. and stray % is asked for.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     standard = {"http": 80, "https": 443}[parts.scheme]
     origin = f"{parts.scheme}://{host}" + ("" if port in {None, standard} else f":{port}")
-    return origin, quote(parts.path.rstrip("/"), safe="/-._~%")
+    return origin, path

@@ -93,17 +93,19 @@ class ActionManagement:
 
     async def case_query(self, hub_id: str, query: CaseQuery) -> CasePage:
         """E1: one page of cases in list form."""
-        reply = await self._rest.call(CASE_QUERY, _hub(hub_id), body=query.body())
+        ids = _hub(hub_id)
+        reply = await self._rest.call(CASE_QUERY, ids, body=query.body())
         page = _CASE_PAGE.read(reply.body, self._rest.where(CASE_QUERY))
         for case in page.items:
-            stamp_case(case, hub_id, detailed=False)
+            stamp_case(case, str(ids["hub"]), detailed=False)
         return page
 
     async def case(self, hub_id: str, case_id: str) -> Case:
         """E2: one case with its details."""
-        reply = await self._rest.call(CASE, _case(hub_id, case_id))
+        ids = _case(hub_id, case_id)
+        reply = await self._rest.call(CASE, ids)
         case = _CASE.read(reply.body, self._rest.where(CASE))
-        return stamp_case(case, hub_id, detailed=True)
+        return stamp_case(case, str(ids["hub"]), detailed=True)
 
     async def case_document(self, hub_id: str, case_id: str) -> dict[str, Any]:
         """E2 as the vendor's own object, to be changed and put back whole."""
@@ -123,15 +125,16 @@ class ActionManagement:
 
     async def case_notes(self, hub_id: str, case_id: str) -> tuple[Note, ...]:
         """E5: all notes of a case; the vendor knows no pages here."""
-        reply = await self._rest.call(CASE_NOTES, _case(hub_id, case_id))
-        return _stamped(_NOTE_PAGE.read(reply.body, self._rest.where(CASE_NOTES)).items, hub_id)
+        ids = _case(hub_id, case_id)
+        reply = await self._rest.call(CASE_NOTES, ids)
+        return _stamped(_NOTE_PAGE.read(reply.body, self._rest.where(CASE_NOTES)).items, ids)
 
     async def case_note(self, hub_id: str, case_id: str, note_id: str) -> Note:
         """E6: one note."""
         ids = {**_case(hub_id, case_id), "note": int32("noteId", note_id)}
         reply = await self._rest.call(CASE_NOTE, ids)
         note = _NOTE.read(reply.body, self._rest.where(CASE_NOTE))
-        return _stamped((note,), hub_id)[0]
+        return _stamped((note,), ids)[0]
 
     async def hub_notes(
         self,
@@ -151,20 +154,23 @@ class ActionManagement:
             query.append(("dateModifiedStart", _moment(start)))
         if end is not None:
             query.append(("dateModifiedEnd", _moment(end)))
-        reply = await self._rest.call(HUB_NOTES, _hub(hub_id), query)
+        ids = _hub(hub_id)
+        reply = await self._rest.call(HUB_NOTES, ids, query)
         page = _NOTE_PAGE.read(reply.body, self._rest.where(HUB_NOTES))
-        _stamped(page.items, hub_id)
+        _stamped(page.items, ids)
         return page
 
     async def program_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
         """E8: all program lists of the hub."""
-        reply = await self._rest.call(LISTS, _hub(hub_id))
-        return _stamped(_LISTS.read(reply.body, self._rest.where(LISTS)).items, hub_id)
+        ids = _hub(hub_id)
+        reply = await self._rest.call(LISTS, ids)
+        return _stamped(_LISTS.read(reply.body, self._rest.where(LISTS)).items, ids)
 
     async def roles(self, hub_id: str) -> tuple[Role, ...]:
         """E9: all roles of the hub."""
-        reply = await self._rest.call(ROLES, _hub(hub_id))
-        return _stamped(_ROLES.read(reply.body, self._rest.where(ROLES)).items, hub_id)
+        ids = _hub(hub_id)
+        reply = await self._rest.call(ROLES, ids)
+        return _stamped(_ROLES.read(reply.body, self._rest.where(ROLES)).items, ids)
 
     async def hubs(self) -> tuple[Hub, ...]:
         """Return the hubs that the credentials may see (Hubs API)."""
@@ -184,7 +190,7 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _stamped(records: tuple[R, ...], hub_id: str) -> tuple[R, ...]:
+def _stamped(records: tuple[R, ...], ids: Mapping[str, Segment]) -> tuple[R, ...]:
     for record in records:
-        msgspec.structs.force_setattr(record, "hub_id", hub_id)
+        msgspec.structs.force_setattr(record, "hub_id", str(ids["hub"]))
     return records

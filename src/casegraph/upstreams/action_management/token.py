@@ -59,7 +59,7 @@ def token_renewal(
         effect=TOKEN.effect,
         method=TOKEN.method,
         origin=user.origin,
-        target=user.target,
+        target=user.target or "/",
         headers={
             "accept": "application/json",
             "content-type": "application/x-www-form-urlencoded",

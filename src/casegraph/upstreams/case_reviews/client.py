@@ -13,7 +13,13 @@ import msgspec
 
 from casegraph.transport.calls import Effect
 from casegraph.upstreams.base import Operation, Rest
-from casegraph.upstreams.case_reviews.records import ReviewCounts, ReviewEntry
+from casegraph.upstreams.case_reviews.records import (
+    Review,
+    ReviewCounts,
+    ReviewEntry,
+    Reviewer,
+    ReviewStatus,
+)
 from casegraph.upstreams.decode import Shape
 from casegraph.upstreams.paths import int63
 
@@ -81,18 +87,16 @@ def _matching(rows: Iterable[ReviewEntry], filters: Filters) -> Iterable[ReviewE
 
 
 def _agrees(row: ReviewEntry, wanted: dict[str, str]) -> bool:
-    checks = (
-        ("id", row.review_entry_id),
-        ("case", row.case_id),
-        ("user", row.assignee.user_id if row.assignee else None),
-        ("review", row.review.review_id if row.review else None),
+    """Say whether nothing the row tells speaks against the filter; a broken field is silent."""
+    assignee, review, automatic = row.assignee, row.review, row.is_auto_generated
+    told = {
+        "id": row.review_entry_id,
+        "case": row.case_id,
+        "user": assignee.user_id if isinstance(assignee, Reviewer) else None,
+        "review": review.review_id if isinstance(review, Review) else None,
+        "status": row.status.value if isinstance(row.status, ReviewStatus) else None,
+        "is_auto_generated": str(automatic).lower() if isinstance(automatic, bool) else None,
+    }
+    return all(
+        has == wanted[name] for name, has in told.items() if name in wanted and isinstance(has, str)
     )
-    if any(name in wanted and has is not None and has != wanted[name] for name, has in checks):
-        return False
-    status = row.status
-    if "status" in wanted and status is not None and status.value != wanted["status"]:
-        return False
-    automatic = row.is_auto_generated
-    if "is_auto_generated" in wanted and automatic is not None:
-        return str(automatic).lower() == wanted["is_auto_generated"]
-    return True

@@ -22,7 +22,10 @@ OBJECT_FIELDS = Operation("object_fields", Effect.READ, "GET", "/meta/object/cas
 OPERATIONS = (CUSTOMER_CASES, CASE, OBJECT_FIELDS)
 
 _CASE = Shape[CustomerCase](CustomerCase)
-_BUILT_IN = frozenset(known.encode_name for known in msgspec.structs.fields(CustomerCase))
+_STAMPED = frozenset({"_custom_fields", "_asked_customer_id"})
+_BUILT_IN = (
+    frozenset(known.encode_name for known in msgspec.structs.fields(CustomerCase)) - _STAMPED
+)
 
 
 class CustomerCases:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from casegraph.errors import ContractViolation, CredentialsRefused
 from casegraph.transport.calls import Effect, Reply
@@ -26,6 +25,7 @@ from casegraph.upstreams.ratings.records import (
     Rating,
     RatingList,
     RatingScore,
+    error_codes,
 )
 
 RATINGS = Operation("ratings", Effect.READ, "GET", "/cases/{case}/ratings.json")
@@ -61,18 +61,10 @@ _RATINGS = Shape[RatingList](RatingList)
 _RATING = Shape[OneRating](OneRating)
 _SUMMARIES = Shape[CaseSummaries](CaseSummaries)
 _SUMMARY = Shape[OneCaseSummary](OneCaseSummary)
-
+_NOTHING = Shape[Envelope](Envelope)
 
 _LOCKED = "AUTHENTICATION_LOCKED"
 """After too many failed sign-ins; the vendor asks never to try again with these credentials."""
-
-
-class _Fault(Struct, frozen=True):
-    code: str | None = None
-
-
-class _Faults(Struct, frozen=True):
-    errors: tuple[_Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +84,7 @@ class SummaryPage:
 
 
 E = TypeVar("E", bound=Envelope)
+R = TypeVar("R", Rating, CaseSummary)
 
 
 class Ratings:
@@ -115,31 +108,34 @@ class Ratings:
             query.append(("score", score.value))
         if has_comment is not None:
             query.append(("comment", "true" if has_comment else "false"))
-        answer = await self._read(_RATINGS, RATINGS, {"case": _case(case_id)}, query)
-        return RatingPage(_asked_for(case_id, answer.data), answer.total_count)
+        case = _case(case_id)
+        answer = await self._read(_RATINGS, RATINGS, {"case": case}, query)
+        rows = self._rows(RATINGS, answer.data)
+        return RatingPage(_asked_for(case, rows), _number(answer.total_count))
 
     async def recent_ratings(self, by: str, value: str, limit: int) -> tuple[Rating, ...]:
         """Return the newest ratings of a `user_id`, an `organization_id` or a `case_id`."""
         query = [(by, int63(by, value)), ("limit", str(limit)), _EXPAND]
         answer = await self._read(_RATINGS, RECENT_RATINGS, {}, query)
-        return answer.data
+        return self._rows(RECENT_RATINGS, answer.data)
 
     async def rating(self, case_id: str, rating_id: str) -> Rating:
         """Return one rating by its id."""
         ids = {"case": _case(case_id), "rating": int63("ratingId", rating_id)}
         answer = await self._read(_RATING, RATING, ids, [_EXPAND])
-        return self._one(RATING, case_id, answer.data)
+        return self._one(RATING, ids["case"], answer.data)
 
     async def rating_by_hash(self, case_id: str, hash_: str) -> Rating:
         """Return the rating that the hash of a rating mail stands for."""
         ids = {"case": _case(case_id), "hash": rating_hash("hash", hash_)}
         answer = await self._read(_RATING, RATING_BY_HASH, ids, [_EXPAND])
-        return self._one(RATING_BY_HASH, case_id, answer.data)
+        return self._one(RATING_BY_HASH, ids["case"], answer.data)
 
     async def rating_add(self, case_id: str, values: Mapping[str, str]) -> Rating | None:
         """Add a rating; `values` are score, comment and hash. None when none is sent back."""
-        answer = await self._read(_RATING, RATING_ADD, {"case": _case(case_id)}, (), values)
-        return answer.data and _asked_for(case_id, (answer.data,))[0]
+        ids = {"case": _case(case_id)}
+        answer = await self._read(_RATING, RATING_ADD, ids, (), values)
+        return answer.data and _asked_for(ids["case"], (answer.data,))[0]
 
     async def rating_update(
         self, case_id: str, rating_id: str, values: Mapping[str, str]
@@ -147,19 +143,18 @@ class Ratings:
         """Change a rating; `values` as for adding. None when none is sent back."""
         ids = {"case": _case(case_id), "rating": int63("ratingId", rating_id)}
         answer = await self._read(_RATING, RATING_UPDATE, ids, (), values)
-        return answer.data and _asked_for(case_id, (answer.data,))[0]
+        return answer.data and _asked_for(ids["case"], (answer.data,))[0]
 
     async def rating_trigger(self, case_id: str) -> None:
         """Have a rating request mailed to the customer."""
-        ids = {"case": _case(case_id)}
-        reply = await self._rest.call(RATING_TRIGGER, ids, check=self._check)
-        self._settle(RATING_TRIGGER, reply, Shape[Envelope](Envelope))
+        await self._read(_NOTHING, RATING_TRIGGER, {"case": _case(case_id)}, ())
 
     async def case_summaries(self, *, offset: int, limit: int = PAGE_SIZE) -> SummaryPage:
         """Return one page of cases with their rating in one word each."""
         query = [("offset", str(offset)), ("limit", str(limit)), _SUMMARY_FIELDS]
         answer = await self._read(_SUMMARIES, CASE_SUMMARIES, {}, query)
-        return SummaryPage(answer.data, answer.total_count)
+        rows = self._rows(CASE_SUMMARIES, answer.data)
+        return SummaryPage(rows, _number(answer.total_count))
 
     async def case_summary(self, case_id: str) -> CaseSummary:
         """Return one case with its rating in one word."""
@@ -181,47 +176,54 @@ class Ratings:
         reply = await self._rest.call(operation, ids, query, body, check=self._check)
         return self._settle(operation, reply, shape)
 
-    def _check(self, operation: Operation, reply: Reply) -> None:
-        """Raise what a status says; some of the vendor's codes say it better."""
-        if reply.status in {400, 429}:
-            codes = _error_codes(reply)
+    def _check(self, operation: Operation, reply: Reply, inner: int | None = None) -> None:
+        """Raise what a status says, the `inner` one of an envelope before the reply's own.
+
+        Some of the vendor's codes say it better.
+        """
+        status = reply.status if inner is None else inner
+        if status in {400, 429}:
+            codes = error_codes(reply.body)
             if codes & _OUR_FAULT:
                 raise self._rest.where(operation).violation("an address the vendor does not know")
             if _LOCKED in codes:
                 what = "the vendor has locked the gateway's credentials"
                 raise CredentialsRefused(self._rest.upstream, operation.name, what)
-        raise_for_status(self._rest.upstream, operation.name, reply)
+        raise_for_status(self._rest.upstream, operation.name, reply, status)
 
     def _settle(self, operation: Operation, reply: Reply, shape: Shape[E]) -> E:
         """Read an envelope and raise what its own status says."""
-        answer = shape.read(reply.body, self._rest.where(operation))
+        # A write that has taken effect is no failure for want of a body.
+        body = reply.body or (b"" if operation.effect is Effect.READ else b"{}")
+        answer = shape.read(body, self._rest.where(operation))
         if isinstance(answer.status, int):
-            raise_for_status(self._rest.upstream, operation.name, reply, answer.status)
+            self._check(operation, reply, answer.status)
         data = getattr(answer, "data", None)
         if isinstance(data, ContractViolation):
             raise data
         return answer
 
-    def _one(self, operation: Operation, case_id: str, rating: Rating | None) -> Rating:
+    def _one(self, operation: Operation, case: Segment, rating: Rating | None) -> Rating:
         if rating is None:
             raise self._rest.where(operation).violation("no rating", "$.data")
-        return _asked_for(case_id, (rating,))[0]
+        return _asked_for(case, (rating,))[0]
+
+    def _rows(self, operation: Operation, rows: tuple[R, ...] | msgspec.UnsetType) -> tuple[R, ...]:
+        if isinstance(rows, msgspec.UnsetType):
+            raise self._rest.where(operation).violation("nothing where a key must be", "$.data")
+        return rows
 
 
-def _error_codes(reply: Reply) -> frozenset[str]:
-    """Return the codes in an error body; none when it is not in the vendor's form."""
-    try:
-        faults = msgspec.json.decode(reply.body, type=_Faults)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return frozenset()
-    return frozenset(fault.code for fault in faults.errors if fault.code)
+def _number(value: int | None) -> int | None:
+    """Return a count of an envelope; None too when it broke its contract."""
+    return value if isinstance(value, int) else None
 
 
 def _case(case_id: str) -> Segment:
     return int63("caseId", case_id)
 
 
-def _asked_for(case_id: str, ratings: Sequence[Rating]) -> tuple[Rating, ...]:
+def _asked_for(case: Segment, ratings: Sequence[Rating]) -> tuple[Rating, ...]:
     for rating in ratings:
-        msgspec.structs.force_setattr(rating, "asked_case_id", case_id)
+        msgspec.structs.force_setattr(rating, "asked_case_id", str(case))
     return tuple(ratings)

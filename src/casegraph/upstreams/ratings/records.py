@@ -8,7 +8,8 @@ ContractViolation itself. No record holds the hash that authorises a public writ
 
 from enum import Enum
 
-from msgspec import Struct, field
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, field
 
 from casegraph.upstreams.decode import Id, Instant
 
@@ -103,13 +104,12 @@ class Envelope(Struct, frozen=True):
     status: int | None = None
     total_count: int | None = None
     limit: int | None = None
-    session_id: str | None = None
 
 
 class RatingList(Envelope, frozen=True):
-    """Ratings, in an envelope."""
+    """Ratings, in an envelope; without `data` it is no empty list, it is no answer."""
 
-    data: tuple[Rating, ...] = ()
+    data: tuple[Rating, ...] | UnsetType = UNSET
 
 
 class OneRating(Envelope, frozen=True):
@@ -121,10 +121,27 @@ class OneRating(Envelope, frozen=True):
 class CaseSummaries(Envelope, frozen=True):
     """Case summaries, in an envelope."""
 
-    data: tuple[CaseSummary, ...] = ()
+    data: tuple[CaseSummary, ...] | UnsetType = UNSET
 
 
 class OneCaseSummary(Envelope, frozen=True):
     """One case summary, in an envelope."""
 
     data: CaseSummary | None = None
+
+
+class _Fault(Struct, frozen=True):
+    code: str | None = None
+
+
+class _Faults(Struct, frozen=True):
+    errors: tuple[_Fault, ...] = ()
+
+
+def error_codes(body: bytes) -> frozenset[str]:
+    """Return the codes in an error body; none when it is not in the vendor's form."""
+    try:
+        faults = msgspec.json.decode(body, type=_Faults)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return frozenset()
+    return frozenset(fault.code for fault in faults.errors if fault.code)
