@@ -14,10 +14,10 @@ from casegraph.loading.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one upstream's check found."""
+    """What one upstream's check found; `ok` is None when there was nothing to ask."""
 
     upstream: str
-    ok: bool
+    ok: bool | None
     text: str
 
 
@@ -55,7 +55,7 @@ async def _try(upstream: str, ask: Callable[[], Awaitable[None]]) -> Finding:
     try:
         await ask()
     except UpstreamNotConfigured:
-        return Finding(upstream, ok=True, text="not configured")
+        return Finding(upstream, ok=None, text="not configured")
     except CasegraphError as error:
         return Finding(upstream, ok=False, text=f"{error} [{error.code}]")
     return Finding(upstream, ok=True, text="reachable, credentials accepted")

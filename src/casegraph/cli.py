@@ -39,7 +39,10 @@ _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")]
+_PORT = typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")
+
+
+_FOUND = {True: ("ok", "green"), False: ("FAIL", "red"), None: ("-", "dim")}
 
 
 def main() -> None:
@@ -55,7 +58,7 @@ def main() -> None:
 def serve(
     config: Config = None,
     host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
-    port: Port | None = None,
+    port: Annotated[int | None, _PORT] = None,
 ) -> None:
     """Run the gateway; on the bundled upstreams when none is configured."""
     settings, world = _settings_or_sandbox(config, host=host, port=port)
@@ -72,7 +75,7 @@ def serve(
 @app.command()
 def sandbox(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Port = 8100,
+    port: Annotated[int, _PORT] = 8100,
     latency: Annotated[float, typer.Option(min=0, help="Delay of every answer, in ms.")] = 0,
     seed: Annotated[int, typer.Option(help="Which world: the same seed, the same world.")] = 7,
     cases: Annotated[int, typer.Option(min=50, help="How many cases the hub has.")] = 2500,
@@ -144,10 +147,10 @@ def check(config: Config = None) -> None:
     _warn_of_unknown()
     findings = asyncio.run(_check(settings))
     for finding in findings:
-        style = "green" if finding.ok else "red"
-        _out.print("ok  " if finding.ok else "FAIL", style=style, end=" ")
+        word, style = _FOUND[finding.ok]
+        _out.print(f"{word:<4}", style=style, end=" ")
         _out.print(f"{finding.upstream:<18} {finding.text}", markup=False)
-    if not all(finding.ok for finding in findings):
+    if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
 
 
@@ -165,11 +168,17 @@ def _settings_or_sandbox(config: Path | None, **overrides: Any) -> tuple[Setting
 
 
 def _examples(settings: Settings, world: World | None) -> tuple[ExampleQuery, ...]:
-    if world is None:
-        hub = (settings.action_management.hubs or ("1",))[0]
-        return examples(hub, "1", "1")
-    odd = world.oddities
-    return examples(str(odd.hub_with_program), str(odd.case_with_everything), odd.shared_customer)
+    if world is not None:
+        return bundled_examples(world)
+    return examples((settings.action_management.hubs or ("1",))[0], "1", "1")
+
+
+def bundled_examples(world: World) -> tuple[ExampleQuery, ...]:
+    """Return the examples for the bundled upstreams: the case with everything, and its customer."""
+    hub_id, case_id = world.oddities.hub_with_program, world.oddities.case_with_everything
+    fields = world.action_management.hubs[hub_id].cases[case_id]["dataFields"]
+    customer = next(each["value"] for each in fields if each["questionName"] == "customer_id")
+    return examples(str(hub_id), str(case_id), customer)
 
 
 def _welcome(

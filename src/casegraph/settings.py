@@ -132,7 +132,7 @@ class CustomerCasesSettings(UpstreamSettings):
     auth_value: SecretStr | None = Field(None, description="The fixed value.")
 
     def missing(self) -> list[str]:
-        """The header and its fixed value."""
+        """Return which of the header and its fixed value are missing."""
         return self._blank("auth_header", "auth_value")
 
 

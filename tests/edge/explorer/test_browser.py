@@ -1,21 +1,17 @@
-import json
 import os
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
-import uvicorn
-from graphql import build_schema, graphql_sync
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
-from casegraph.edge.explorer import Example, Explorer
+from casegraph.app import create_app
+from casegraph.cli import bundled_examples
 from casegraph.edge.explorer.assets import BUNDLE
+from casegraph.sandbox.world import World
+from casegraph.serving import start_in_thread
+from casegraph.settings import load_settings
+from support.upstreams import Upstreams, running_upstreams
 
 FLAGS = [
     "--headless",
@@ -29,23 +25,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 PATIENCE_MS = 30_000
-SCHEMA = build_schema(
-    """
-    type Query {
-      "One case of the hub."
-      case(caseId: ID!): Case
-    }
-    type Case { caseId: ID! name: String }
-    """
-)
-EXAMPLES = [
-    Example("FirstCase", "query FirstCase {\n  case(caseId: 1) {\n    name\n  }\n}\n"),
-    Example(
-        "CaseById",
-        "query CaseById($caseId: ID!) {\n  case(caseId: $caseId) {\n    caseId\n    name\n  }\n}\n",
-        '{\n  "caseId": "42"\n}',
-    ),
-]
+NAMES = ["CasePage", "Queue", "Attention", "Program", "Customer"]
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -55,45 +35,48 @@ def unavailable(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def find_case(_info: Any, **arguments: str) -> dict[str, str]:
-    """Answer the schema's one field."""
-    case_id = arguments["caseId"]
-    return {"caseId": case_id, "name": f"Case number {case_id}"}
+@pytest.fixture(scope="module")
+def upstreams_here() -> Iterator[Upstreams]:
+    """Start upstreams of this module's own, small ones."""
+    with running_upstreams(cases=100) as running:
+        yield running
 
 
-async def graphql_endpoint(request: Request) -> JSONResponse:
-    """Execute what the explorer posts; it must come as JSON."""
-    assert request.headers["content-type"] == "application/json"
-    asked = json.loads(await request.body())
-    result = graphql_sync(
-        SCHEMA,
-        asked["query"],
-        root_value={"case": find_case},
-        variable_values=asked.get("variables"),
-        operation_name=asked.get("operationName"),
-    )
-    return JSONResponse(result.formatted)
+@pytest.fixture
+def world(upstreams_here: Upstreams) -> World:
+    """Return the world that the gateway's upstreams show."""
+    return upstreams_here.world
 
 
 @pytest.fixture(scope="module")
-def explorer_url() -> Iterator[str]:
-    """Serve the explorer; tests need a gateway with the examples and the schema above."""
+def explorer_url(upstreams_here: Upstreams) -> Iterator[str]:
+    """Serve the real gateway with the examples it shows on its bundled upstreams."""
     if not (BUNDLE / "manifest.json").is_file():
         unavailable("the explorer is not built: install the package where Node is on PATH")
-    routes = [
-        *Explorer(examples=EXAMPLES).routes(),
-        Route("/graphql", graphql_endpoint, methods=["POST"]),
-    ]
-    # Listening before the server starts: whoever connects early waits in the queue.
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in upstreams_here.environment.items():
+            patch.setenv(name, value)
+        settings = load_settings()
+    with start_in_thread(create_app(settings, bundled_examples(upstreams_here.world))) as running:
+        yield f"{running.url}/"
+
+
+@pytest.fixture
+def case_name(world: World) -> str:
+    """Return the name of the case that the first example asks for."""
+    odd = world.oddities
+    cases = world.action_management.hubs[odd.hub_with_program].cases
+    return cases[odd.case_with_everything]["name"]
+
+
+@pytest.fixture
+def case_title(world: World) -> str:
+    """Return the title of the first social case that the last example asks for."""
+    customer = bundled_examples(world)[-1].variables["customer"]
+    rows = world.customer_cases.cases.values()
+    return min(
+        (row for row in rows if row["customerId"] == customer), key=lambda row: row["created"]
+    )["title"]
 
 
 @pytest.fixture(scope="module")
@@ -168,38 +151,38 @@ def visit(browser: Any, explorer_url: str) -> Iterator["Visit"]:
     assert visit.complaints == []
 
 
-def test_an_example_runs_at_the_press_of_a_button(visit: "Visit") -> None:
-    """The tab of an example is opened, run, and its data appears."""
+def test_an_example_runs_at_the_press_of_a_button(visit: "Visit", case_title: str) -> None:
+    """The tab of an example is opened, run, and the upstreams' data appears."""
     visit.open()
 
-    visit.page.get_by_role("tab", name="CaseById").click()
+    visit.page.get_by_role("tab", name="Customer").click()
     visit.run()
 
-    visit.response_shows("Case number 42")
+    visit.response_shows(case_title)
 
 
-def test_the_first_tab_opens_with_its_operation(visit: "Visit") -> None:
+def test_the_first_tab_opens_with_its_operation(visit: "Visit", case_name: str) -> None:
     """What is in front at first can be run at once."""
     visit.open()
 
     visit.run()
 
-    visit.response_shows("Case number 1")
+    visit.response_shows(case_name)
     assert visit.page.title() == "casegraph"
-    assert visit.page.get_by_role("tab").all_inner_texts() == ["FirstCase", "CaseById"]
+    assert visit.page.get_by_role("tab").all_inner_texts() == NAMES
 
 
-def test_a_closed_example_can_be_opened_again(visit: "Visit") -> None:
+def test_a_closed_example_can_be_opened_again(visit: "Visit", case_title: str) -> None:
     """The panel of examples outlives the tabs."""
     visit.open()
-    visit.page.get_by_role("tab", name="CaseById").click()
+    visit.page.get_by_role("tab", name="Customer").click()
     visit.page.get_by_role("button", name="Close Tab").last.click()
 
     visit.page.get_by_role("button", name="Show Examples").click()
-    visit.page.get_by_role("button", name="CaseById").click()
+    visit.page.get_by_role("button", name="Customer").click()
     visit.run()
 
-    visit.response_shows("Case number 42")
+    visit.response_shows(case_title)
 
 
 def test_the_editor_knows_the_schema(visit: "Visit") -> None:
@@ -208,7 +191,7 @@ def test_the_editor_knows_the_schema(visit: "Visit") -> None:
     editor = visit.page.locator(".graphiql-query-editor .view-lines")
     editor.click()
     visit.page.keyboard.press("Control+A")
-    visit.page.keyboard.type("{ case(caseId: 1) { nam")
+    visit.page.keyboard.type("{ case(hubId: 96, caseId: 1) { nam")
 
     visit.page.locator(".graphiql-query-editor .squiggly-error").first.wait_for()
     visit.page.keyboard.press("Control+Space")
@@ -234,19 +217,39 @@ def test_the_prettify_button_formats_the_operation(visit: "Visit") -> None:
 def test_the_tabs_survive_a_reload(visit: "Visit") -> None:
     """What a person opened is there again, beside nothing that was not."""
     visit.open()
-    visit.page.get_by_role("tab", name="CaseById").click()
+    visit.page.get_by_role("tab", name="Customer").click()
     # Not wait_for_function: it evaluates strings inside the page, which the policy forbids.
     visit.page.evaluate(
         """async () => {
           const stored = () => JSON.parse(localStorage['casegraph/graphiql:tabState'] ?? '{}');
-          while (stored().activeTabIndex !== 1) await new Promise(requestAnimationFrame);
+          while (stored().activeTabIndex !== 4) await new Promise(requestAnimationFrame);
         }"""
     )
 
     visit.open()
 
-    assert visit.page.get_by_role("tab").all_inner_texts() == ["FirstCase", "CaseById"]
-    assert visit.page.get_by_role("tab", selected=True).inner_text() == "CaseById"
+    assert visit.page.get_by_role("tab").all_inner_texts() == NAMES
+    assert visit.page.get_by_role("tab", selected=True).inner_text() == "Customer"
+
+
+def test_a_reload_at_a_bad_moment_adds_no_tab(visit: "Visit") -> None:
+    """Tabs are stored before the editors are; a page closed in between opens as it was."""
+    visit.open()
+    visit.page.get_by_role("tab", name="Customer").click()
+    visit.page.evaluate(
+        """async () => {
+          const stored = () => JSON.parse(localStorage['casegraph/graphiql:tabState'] ?? '{}');
+          while (stored().activeTabIndex !== 4) await new Promise(requestAnimationFrame);
+          addEventListener('pagehide', () => {
+            localStorage['casegraph/graphiql:variables'] = '{"hub": "of another tab"}';
+          });
+        }"""
+    )
+
+    visit.open()
+
+    assert visit.page.get_by_role("tab").all_inner_texts() == NAMES
+    assert visit.page.get_by_role("tab", selected=True).inner_text() == "Customer"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

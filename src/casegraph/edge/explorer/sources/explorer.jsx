@@ -9,7 +9,7 @@ import { createRoot } from 'react-dom/client';
 import { GraphiQL } from 'graphiql';
 import { createFetcher } from './fetcher.js';
 import { plugins } from './plugins/index.js';
-import { remembered, storage } from './storage.js';
+import { remembered, settle, storage } from './storage.js';
 import 'graphiql/style.css';
 import '@graphiql/plugin-explorer/style.css';
 import './explorer.css';
@@ -28,6 +28,7 @@ function tabs(examples) {
   return list.length ? { defaultTabs: list } : {};
 }
 
+settle();
 const panels = plugins(settings);
 const fetcher = createFetcher(settings.endpoint);
 

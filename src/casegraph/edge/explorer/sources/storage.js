@@ -37,3 +37,23 @@ export const storage = usable() ? prefixed : null;
 export function remembered(name) {
   return storage?.getItem(`graphiql:${name}`) ?? null;
 }
+
+/**
+ * Make the remembered editors those of the remembered tab.
+ *
+ * GraphiQL stores the two apart and at different moments. After a page that was closed in between
+ * it would take the editors for a new operation and open a tab more at each such visit.
+ */
+export function settle() {
+  try {
+    const { tabs, activeTabIndex } = JSON.parse(remembered('tabState') ?? '{}');
+    const open = tabs?.[activeTabIndex];
+    if (!open) return;
+    for (const name of ['query', 'variables', 'headers']) {
+      if (open[name]) storage.setItem(`graphiql:${name}`, open[name]);
+      else storage.removeItem(`graphiql:${name}`);
+    }
+  } catch {
+    // Tabs that cannot be read are GraphiQL's to replace.
+  }
+}
