@@ -1,4 +1,5 @@
 import os
+import string
 import subprocess
 import sys
 from base64 import b64encode
@@ -77,6 +78,25 @@ def test_one_changed_character_is_refused(
 
     with pytest.raises(InvalidCursor):
         SCOPE.decode(text[:place] + other + text[place + 1 :])
+
+
+@pytest.mark.parametrize("position", [(1,), (12,), (123,)])
+def test_a_cursor_has_one_spelling(position: tuple[int, ...]) -> None:
+    """The bits that base64 leaves unused in its last letter cannot be set to something else."""
+    text = SCOPE.encode(position)
+    letters = string.ascii_letters + string.digits + "-_+/="
+
+    read = [one for one in letters if _is_read(text[:-1] + one)]
+
+    assert read == [text[-1]]
+
+
+def _is_read(text: str) -> bool:
+    try:
+        SCOPE.decode(text)
+    except InvalidCursor:
+        return False
+    return True
 
 
 @given(POSITIONS, st.data())

@@ -6,7 +6,7 @@ asked, so the page is cut here.
 Invariant: a key that does not exist is None, a key that could not be asked is an error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -157,27 +157,32 @@ class CaseReads:
     async def _notes_from(
         self, hub_id: str, window: NoteWindow, first: int, mark: "_NoteMark | None"
     ) -> Listing[Note]:
-        done = set() if mark is None else set(mark.ids)
-        top = min(first + len(done), NOTE_PAGE_MAX)
-        fresh: list[Note] = []
+        given = frozenset[str]() if mark is None else frozenset(mark.ids)
+        top = min(first + len(given), NOTE_PAGE_MAX)
+        notes: dict[str, Note] = {}
         skip = 0
         total: int | None = None
         for _ in range(WALK_PAGES):
             page = await self._note_page(hub_id, window, top, skip)
             total = page.total_count if total is None else total
             skip += len(page.items)
-            fresh += [note for note in page.items if note.note_id not in done]
-            done.update(note.note_id for note in page.items)
+            for note in page.items:
+                notes.setdefault(note.note_id, note)
             more = bool(page.items) and (page.total_count is None or skip < page.total_count)
-            if len(fresh) >= first or not more:
+            if len(notes.keys() - given) >= first or not more:
                 break
-        rows = _in_time_order(fresh, window)
-        if len(rows) < len(fresh):
+        rows = _in_time_order(notes.values(), window)
+        if len(rows) < len(notes):
             more = False  # what was dropped lies behind the window's end, and all that follows too
+        done: list[_TimedNote] = []
+        fresh: list[_TimedNote] = []
+        for row in rows:
+            was_given = mark is not None and row.note.note_id in given and mark.covers(row)
+            (done if was_given else fresh).append(row)
         return Listing(
-            items=[row.note for row in rows[:first]],
-            position=lambda index: _NoteMark.of(rows[: index + 1], mark).position(),
-            has_next=known(len(rows) > first or more),
+            items=[row.note for row in fresh[:first]],
+            position=lambda index: _NoteMark.of([*done, *fresh[: index + 1]], mark).position(),
+            has_next=known(len(fresh) > first or more),
             has_previous=mark is not None,
             count=known(total),
         )
@@ -249,7 +254,7 @@ class _TimedNote(NamedTuple):
     is_sure: bool
 
 
-def _in_time_order(notes: Sequence[Note], window: NoteWindow) -> list[_TimedNote]:
+def _in_time_order(notes: Iterable[Note], window: NoteWindow) -> list[_TimedNote]:
     """Return the notes of a window by time and id: the vendor's own order is not strict (Q7).
 
     System notes have only the time they were made (Q8). A note without a readable time stands with
@@ -273,18 +278,25 @@ def _in_time_order(notes: Sequence[Note], window: NoteWindow) -> list[_TimedNote
 
 @dataclass(frozen=True, slots=True)
 class _NoteMark:
-    """How far a walk has come: a time, and the notes of that time that were given out."""
+    """How far a walk has come: a time, and the notes given out that may be seen again from there.
+
+    Those are the notes of just that time, and such as have no readable time of their own.
+    """
 
     time: datetime
     ids: tuple[str, ...]
 
     @classmethod
     def of(cls, rows: Sequence[_TimedNote], before: "_NoteMark | None") -> "_NoteMark":
-        """Return the mark after the last of these rows."""
+        """Return the mark after the last of these rows, which were all given out."""
         time = rows[-1].time
         earlier = before.ids if before is not None and before.time == time else ()
         here = (str(row.note.note_id) for row in rows if row.time == time or not row.is_sure)
-        return cls(time, (*earlier, *here))
+        return cls(time, tuple(dict.fromkeys((*earlier, *here))))
+
+    def covers(self, row: _TimedNote) -> bool:
+        """Return whether a note of these ids stands where it did; if not, it was changed since."""
+        return row.time == self.time or not row.is_sure
 
     @classmethod
     def read(cls, position: Position) -> "_NoteMark":
