@@ -8,12 +8,14 @@ The way of a request:
     loading           what the request needs, each thing once; look-ups shared by the process
     linking           who is the same case, pure
     upstreams         one client per vendor: ids in, records out
-    transport         one call made safe: bulkhead → credentials → exchange
+    transport         one call made safe: deadline → retry → rate gate → breaker → bulkhead →
+                      credentials → exchange
 
 Invariant: only this module, its helpmate `wiring` and the commands know the settings; everything
 below is handed what it needs.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -38,7 +40,11 @@ from casegraph.loading.cache import Cache, CacheUrlError, open_cache
 from casegraph.loading.links import Links
 from casegraph.loading.lookups import LookUps
 from casegraph.loading.reads import Reads
+from casegraph.reporting import Reporting, open_reporting
 from casegraph.settings import PREFIX, Settings
+from casegraph.telemetry.event_loop import watch_event_loop
+from casegraph.telemetry.metrics import Metrics
+from casegraph.transport.deadline import request_deadline
 from casegraph.wiring import Wired, wire, wire_links
 
 
@@ -52,14 +58,18 @@ class Gateway:
     cache: Cache
     look_ups: LookUps
     links: Links
+    reporting: Reporting
+    seconds: float
+    """Time of one request."""
 
-    def context(self, request_id: str) -> RequestContext:
-        """Return the context of one request."""
+    def context(self, request_id: str, seconds: float) -> RequestContext:
+        """Return the context of one request, whose time starts to run."""
+        request_deadline.set(time.monotonic() + seconds)
         return RequestContext(Reads(self.wired.sources, self.look_ups, self.links), request_id)
 
     async def answer(self, operation: Operation, request_id: str) -> bytes:
         """Return the answer to one operation as JSON, for use without HTTP."""
-        result = await self.engine.run(operation, self.context(request_id))
+        result = await self.engine.run(operation, self.context(request_id, self.seconds))
         return encode(formatted(result, lambda error: present(error, request_id)))
 
     async def close(self) -> None:
@@ -68,11 +78,13 @@ class Gateway:
         await self.look_ups.close()
         await self.wired.close()
         await self.cache.close()
+        await asyncio.to_thread(self.reporting.tracing.close)
 
 
 def create_gateway(settings: Settings) -> Gateway:
     """Return the gateway without its door; raises SettingsInvalid for settings that cannot work."""
-    wired = wire(settings)
+    reporting = open_reporting(settings)
+    wired = wire(settings, reporting.reporter)
     link_config = wire_links(settings)
     try:
         cache = open_cache(settings.cache.url.get_secret_value())
@@ -90,6 +102,8 @@ def create_gateway(settings: Settings) -> Gateway:
         cache=cache,
         look_ups=look_ups,
         links=Links(link_config, wired.sources, look_ups, time.monotonic),
+        reporting=reporting,
+        seconds=settings.deadline_ms / 1000,
     )
 
 
@@ -99,12 +113,18 @@ def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Sta
     explorer = _explorer(settings, examples)
     readiness = Readiness()
     endpoint = GraphQLEndpoint(
-        gateway.engine, gateway.context, present, explorer.page if explorer is not None else None
+        gateway.engine,
+        gateway.context,
+        present,
+        explorer.page if explorer is not None else None,
+        deadline_seconds=gateway.seconds,
+        observer=gateway.reporting.reporter,
     )
     return Starlette(
         routes=[
             Route("/graphql", endpoint),
             *health_routes(readiness),
+            *_metrics_route(settings, gateway.reporting.metrics),
             *_schema_route(settings, gateway.schema),
             *(explorer.routes() if explorer is not None else ()),
         ],
@@ -131,16 +151,31 @@ def _schema_route(settings: Settings, schema: Schema) -> list[BaseRoute]:
     return [Route("/schema.graphql", schema_text)]
 
 
+def _metrics_route(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
+    """Return the route of the Prometheus exposition, where it may be seen."""
+    if not settings.on_loopback(settings.metrics):
+        return []
+
+    async def exposition(_request: Request) -> Response:
+        body, media_type = metrics.exposition()
+        return Response(body, headers={"content-type": media_type})
+
+    return [Route("/metrics", exposition)]
+
+
 def _lifespan(
     gateway: Gateway, readiness: Readiness
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        lag = watch_event_loop(gateway.reporting.metrics.event_loop_lagged, time.perf_counter)
+        watching = asyncio.create_task(lag)
         readiness.ready = True
         try:
             yield
         finally:
             readiness.ready = False
+            watching.cancel()
             await gateway.close()
 
     return lifespan

@@ -23,11 +23,13 @@ from casegraph.engine.standard import Operation
 from casegraph.errors import SettingsInvalid
 from casegraph.graph.examples import ExampleQuery, examples
 from casegraph.graph.schema import build_schema, sdl
+from casegraph.sandbox.faults import load_plan
 from casegraph.sandbox.server import build
 from casegraph.sandbox.world import World, build_world
 from casegraph.serving import serve as serve_on_socket
 from casegraph.serving import start_in_thread
 from casegraph.settings import Settings, load_settings, unknown_variables
+from casegraph.telemetry.logs import configure_logging, log_uncaught
 from casegraph.wiring import wire
 
 app = typer.Typer(
@@ -62,6 +64,8 @@ def serve(
 ) -> None:
     """Run the gateway; on the bundled upstreams when none is configured."""
     settings, world = _settings_or_sandbox(config, host=host, port=port)
+    configure_logging(settings.log.level, human=settings.log.format == "human")
+    log_uncaught()
     shown = _examples(settings, world)
 
     def ready(chosen: int) -> None:
@@ -79,9 +83,11 @@ def sandbox(
     latency: Annotated[float, typer.Option(min=0, help="Delay of every answer, in ms.")] = 0,
     seed: Annotated[int, typer.Option(help="Which world: the same seed, the same world.")] = 7,
     cases: Annotated[int, typer.Option(min=50, help="How many cases the hub has.")] = 2500,
+    faults: Annotated[Path | None, typer.Option(help="Fault plan, a .json or .toml file.")] = None,
 ) -> None:
     """Run the four bundled upstreams alone; prints what points a gateway at them."""
-    built = build(build_world(seed=seed, cases=cases), latency_ms=latency)
+    plan = None if faults is None else load_plan(faults)
+    built = build(build_world(seed=seed, cases=cases), latency_ms=latency, faults=plan)
 
     def ready(chosen: int) -> None:
         base = f"http://{_shown_host(host)}:{chosen}"

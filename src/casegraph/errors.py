@@ -10,6 +10,7 @@
         ├── UpstreamNotConfigured      UPSTREAM_NOT_CONFIGURED
         ├── UpstreamUnavailable        UNAVAILABLE
         │   ├── CredentialsRefused     UNAVAILABLE
+        │   ├── CertificateRefused     UNAVAILABLE
         │   └── CircuitOpen            UNAVAILABLE
         ├── DeadlineExceeded           DEADLINE_EXCEEDED
         ├── RateLimited                RATE_LIMITED
@@ -114,6 +115,15 @@ class CredentialsRefused(UpstreamUnavailable):
     """The upstream does not accept this gateway's credentials; waiting does not help."""
 
     retryable = False
+
+
+class CertificateRefused(UpstreamUnavailable):
+    """The upstream cannot prove who it is; nothing was sent, and trying again does not help."""
+
+    retryable = False
+
+    def __init__(self, upstream: str, operation: str) -> None:
+        super().__init__(upstream, operation, "its certificate cannot be trusted", sent=False)
 
 
 class CircuitOpen(UpstreamUnavailable):

@@ -25,7 +25,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, on_started: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
-            log_level="warning",
+            log_config=None,
             access_log=False,
             ws="none",
             timeout_graceful_shutdown=_STOP_SECONDS,

@@ -35,6 +35,9 @@ from casegraph.upstreams.paths import int32, split_base
 
 PREFIX = "CASEGRAPH_"
 
+SLOWEST_PER_SECOND = 0.01
+"""Slowest pace taken: a call in 100 s; the longest request lives 30 s."""
+
 LinkName = Literal["reviews", "ratings", "customer"]
 _LINKS: tuple[LinkName, ...] = ("reviews", "ratings", "customer")
 
@@ -50,6 +53,18 @@ class UpstreamSettings(_Part):
 
     url: str | None = Field(None, description="Base URL; unset means not connected.")
     concurrency: int = Field(8, ge=1, le=256, description="Calls at the same time at most.")
+    max_per_second: float = Field(
+        0.0, ge=0, le=10_000, description="Pace in calls a second; 0 is no pace."
+    )
+    burst: int = Field(5, ge=1, le=1000, description="Calls that may come at once, with a pace.")
+
+    @field_validator("max_per_second")
+    @classmethod
+    def _refuse_standstill(cls, value: float) -> float:
+        """Refuse a pace that no request could live to see."""
+        if 0 < value < SLOWEST_PER_SECOND:
+            raise ValueError(f"a pace of at least {SLOWEST_PER_SECOND} is asked for, or 0 for none")
+        return value
 
     def missing(self) -> list[str]:
         """Return the names of settings without which this upstream cannot be used."""
@@ -105,6 +120,9 @@ class CaseReviewsSettings(UpstreamSettings):
     username: str | None = Field(None, description="The API user's name.")
     token: SecretStr | None = Field(None, description="The company's API token.")
     concurrency: int = Field(1, ge=1, le=256, description="Calls at the same time at most.")
+    max_per_second: float = Field(
+        0.5, ge=0, le=10_000, description="Pace in calls a second; 0 is no pace."
+    )
 
     def missing(self) -> list[str]:
         """Both parts of the credentials."""
@@ -159,6 +177,27 @@ class CacheSettings(_Part):
     )
 
 
+class LogSettings(_Part):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least serious line that is written."
+    )
+    format: Literal["json", "human"] = Field("json", description="One JSON object a line, or text.")
+
+
+class OtelSettings(_Part):
+    """Where OpenTelemetry spans go; needs the extra `casegraph[otel]`."""
+
+    endpoint: str | None = Field(None, description="OTLP/HTTP collector; unset means no tracing.")
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Headers for the collector, as a JSON object."
+    )
+    sample_ratio: float = Field(
+        1.0, ge=0, le=1, description="Share of requests that are traced, unless their caller says."
+    )
+
+
 class Settings(BaseSettings):
     """All settings of one process."""
 
@@ -172,12 +211,24 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Where to listen.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    deadline_ms: int = Field(
+        10_000,
+        ge=100,
+        le=30_000,
+        description="Time for a whole request, in ms; the header X-Deadline-Ms may shorten it.",
+    )
+    exchange: Literal["pyreqwest", "httpx"] = Field(
+        "pyreqwest", description="The HTTP client behind all upstream calls."
+    )
     explorer: bool | None = Field(
         None, description="Serve GraphiQL; unset: only when listening on loopback."
     )
     explorer_fallback: Literal["message", "cdn"] = Field(
         "message",
         description="Without the built explorer: tell how to get it, or load it from a CDN.",
+    )
+    metrics: bool | None = Field(
+        None, description="Serve `/metrics`; unset: only when listening on loopback."
     )
     introspection: bool | None = Field(
         None, description="Answer introspection; unset: only when listening on loopback."
@@ -188,6 +239,8 @@ class Settings(BaseSettings):
     customer_cases: CustomerCasesSettings = CustomerCasesSettings()
     links: LinkSettings = LinkSettings()
     cache: CacheSettings = CacheSettings()
+    log: LogSettings = LogSettings()
+    otel: OtelSettings = OtelSettings()
 
     @classmethod
     def settings_customise_sources(  # noqa: D102  pydantic's hook

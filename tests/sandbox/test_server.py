@@ -110,6 +110,7 @@ def test_environment(sandbox: Sandbox) -> None:
             "CASE_REVIEWS__URL",
             "CASE_REVIEWS__USERNAME",
             "CASE_REVIEWS__TOKEN",
+            "CASE_REVIEWS__MAX_PER_SECOND",
             "RATINGS__URL",
             "RATINGS__EMAIL",
             "RATINGS__PASSWORD",

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from casegraph.transport.calls import Call, Effect
-from casegraph.transport.exchange import ExchangeConfig, HttpxExchange
+from casegraph.transport.exchange import ExchangeConfig
+from casegraph.transport.exchange_httpx import HttpxExchange
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from casegraph.transport.exchange import ExchangeConfig, HttpxExchange
+from casegraph.transport.exchange import ExchangeConfig
+from casegraph.transport.exchange_httpx import HttpxExchange
 from support.stage import Stage, open_stage
 
 

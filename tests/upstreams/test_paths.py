@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from casegraph.errors import InvalidArgument, SettingsInvalid
 from casegraph.transport.calls import Call, Effect
-from casegraph.transport.exchange import HttpxExchange
+from casegraph.transport.exchange_httpx import HttpxExchange
 from casegraph.upstreams.paths import int32, int63, opaque, rating_hash, split_base, target
 from support.hostile_ids import HOSTILE_IDS
 

@@ -27,6 +27,9 @@ from graphql import (
     validate,
 )
 
+from casegraph.telemetry.observer import current_request
+from casegraph.telemetry.vocabulary import OperationType as Told
+
 DOCUMENTS_MAX = 512
 """Documents remembered (reliability default)."""
 TOKENS_MAX = 2000
@@ -106,6 +109,9 @@ def _unclear(document: DocumentNode, name: str | None) -> GraphQLError | None:
     if name is not None and not named:
         return GraphQLError("The document has no operation of that name.")
     chosen = (named or operations)[0]
+    record = current_request.get()
+    if record is not None:
+        record.operation_type = Told(chosen.operation.value)
     if chosen.operation is OperationType.SUBSCRIPTION:
         return GraphQLError("This graph has no subscriptions.")
     return None

@@ -19,6 +19,7 @@ from casegraph.linking.table import IdentityTable
 from casegraph.loading.flight import SingleFlight
 from casegraph.loading.lookups import LookUps
 from casegraph.loading.sources import Sources
+from casegraph.transport.deadline import in_time, own_time
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
 from casegraph.upstreams.action_management.records import Case
 
@@ -26,6 +27,8 @@ FINDING_SECONDS = 300.0
 """How long a finding is kept: as long as the look-ups it belongs to."""
 FINDINGS_MAX = 10_000
 """Most case numbers whose hub is remembered (reliability default for memory caches)."""
+WALK_SECONDS = 30.0
+"""Time for one walk, which requests share: the hard cap of a request's own (reliability §3)."""
 INDEX_PAGES = 50
 """Most pages of 100 cases that one hub's index reads: 5,000 cases; a larger hub needs a table."""
 
@@ -109,7 +112,8 @@ class Links:
         index = self._indexes.get(key)
         if index is not None and self._clock() - index.made_at <= FINDING_SECONDS:
             return index
-        return await self._flight.do(key, lambda: self._walk(hub_id, question_name))
+        walk = self._flight.do(key, lambda: self._walk(hub_id, question_name))
+        return await in_time(walk, "action_management", "case_query")
 
     async def _walk(self, hub_id: str, question_name: str) -> _Index:
         """Read all cases of a hub by ascending id, so that new ones land at the end.
@@ -117,6 +121,7 @@ class Links:
         A case that is deleted meanwhile moves another onto a page that was read already: the total
         tells, and the walk is made once more.
         """
+        own_time(WALK_SECONDS)
         made_at = self._clock()
         by_value = await self._values(hub_id, question_name)
         if by_value is None:

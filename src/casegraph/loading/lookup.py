@@ -37,7 +37,7 @@ class LookUp(Generic[T]):
     ) -> None:
         self._cache = cache
         self._flight = flight
-        self._name = name
+        self.name = name
         self._ttl_seconds = ttl_seconds
         self._encode = encode
         self._decode = decode
@@ -50,12 +50,12 @@ class LookUp(Generic[T]):
 
         Raises what `fetch` raises, to every caller that waited for it.
         """
-        key = cache_key(self._name, *scope_parts)
+        key = cache_key(self.name, *scope_parts)
         return await self._flight.do(key, lambda: self._read(key, fetch))
 
     async def forget(self, scope_parts: tuple[str, ...]) -> None:
         """Make every later get fetch anew; to be awaited between a write and reading it back."""
-        key = cache_key(self._name, *scope_parts)
+        key = cache_key(self.name, *scope_parts)
         self._reading.pop(key, None)
         self._flight.forget(key)
         # Waited for rather than cancelled: cancelled, it might still reach the backend after us.
@@ -97,6 +97,6 @@ class LookUp(Generic[T]):
             encoded = self._encode(value)
         except Exception as error:  # noqa: BLE001 - the answer is out already; a cache is optional
             # Without the traceback, which could quote the value.
-            _log.error("%s cannot be encoded (%s)", self._name, type(error).__name__)
+            _log.error("%s cannot be encoded (%s)", self.name, type(error).__name__)
             return
         await self._cache.set(key, encoded, jittered(self._ttl_seconds, self._random))

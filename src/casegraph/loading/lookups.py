@@ -6,7 +6,7 @@ Invariant: entries are JSON under the vendors' names, so any version of this gat
 same records can read them; whatever cannot be read is a miss.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any, TypeVar
 
@@ -16,12 +16,16 @@ from casegraph.loading.cache import Cache
 from casegraph.loading.flight import SingleFlight
 from casegraph.loading.lookup import LookUp
 from casegraph.loading.sources import Sources
+from casegraph.transport.deadline import in_time, own_time
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
 from casegraph.upstreams.action_management.records import Hub, ProgramList, Role
 from casegraph.upstreams.decode import Shape, encode
 
 TTL_SECONDS = 300.0
 """Lists and roles change when an administrator edits the program; design default five minutes."""
+
+FLIGHT_SECONDS = 10.0
+"""Time for one shared fetch: as long as a request has by default."""
 
 R = TypeVar("R")
 
@@ -48,17 +52,18 @@ class LookUps:
     async def program_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
         """Return the hub's program lists, in the vendor's order."""
         client = self._sources.action_management
-        lists = await self._lists.get((hub_id,), lambda: client.program_lists(hub_id))
+        lists = await self._get(self._lists, hub_id, lambda: client.program_lists(hub_id))
         return _stamped(lists, hub_id)
 
     async def roles(self, hub_id: str) -> tuple[Role, ...]:
         """Return the hub's roles."""
         client = self._sources.action_management
-        return _stamped(await self._roles.get((hub_id,), lambda: client.roles(hub_id)), hub_id)
+        roles = await self._get(self._roles, hub_id, lambda: client.roles(hub_id))
+        return _stamped(roles, hub_id)
 
     async def hub_ids(self) -> tuple[str, ...]:
         """Return the hubs that the credentials may see."""
-        hubs = await self._hubs.get(("all",), self._sources.action_management.hubs)
+        hubs = await self._get(self._hubs, "all", self._sources.action_management.hubs)
         return tuple(str(hub.hub_id) for hub in hubs)
 
     async def workflow_names(self, hub_id: str) -> dict[str, str]:
@@ -77,7 +82,16 @@ class LookUps:
                 if isinstance(case.workflow_id, str) and isinstance(case.workflow_name, str)
             }
 
-        return await self._workflows.get((hub_id,), fetch)
+        return await self._get(self._workflows, hub_id, fetch)
+
+    async def _get(self, look_up: LookUp[R], key: str, fetch: Callable[[], Awaitable[R]]) -> R:
+        """Wait no longer than the request has; the fetch itself has a time of its own."""
+
+        async def shared() -> R:
+            own_time(FLIGHT_SECONDS)
+            return await fetch()
+
+        return await in_time(look_up.get((key,), shared), "action_management", look_up.name)
 
     async def close(self) -> None:
         """Finish what is being written to the cache and cancel what is being read."""

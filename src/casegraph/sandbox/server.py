@@ -105,6 +105,8 @@ def build(world: World, *, latency_ms: float = 0, faults: Plan | None = None) ->
         "ACTION_MANAGEMENT__HUBS": msgspec.json.encode(hubs).decode(),
         "CASE_REVIEWS__USERNAME": reviews.username,
         "CASE_REVIEWS__TOKEN": reviews.token,
+        # The real one wants a call per two seconds; a sandbox is there to be tried at once.
+        "CASE_REVIEWS__MAX_PER_SECOND": "0",
         "RATINGS__EMAIL": rates.email,
         "RATINGS__PASSWORD": rates.password,
         "CUSTOMER_CASES__AUTH_HEADER": customers.header,

@@ -63,9 +63,15 @@ def build_chain(
     config: ChainConfig,
     surroundings: Surroundings,
     on_breaker: Callable[[State], None] = lambda _state: None,
+    on_gate_wait: Callable[[float], None] = lambda _seconds: None,
 ) -> Chain:
     """Return the chain in front of `proven`, which is credentials over the exchange."""
     around = surroundings
+
+    async def gate_sleep(seconds: float) -> None:
+        on_gate_wait(seconds)
+        await around.sleep(seconds)
+
     breaker = Breaker(
         LastDoor(proven, around.clock),
         clock=around.clock,
@@ -80,7 +86,7 @@ def build_chain(
         clock=around.clock,
         wall_clock=around.wall_clock,
         random=around.random,
-        sleep=around.sleep,
+        sleep=gate_sleep,
     )
     budget = RetryBudget(around.clock)
     retry = Retry(

@@ -8,12 +8,16 @@ Invariant: no call starts with less than 50 ms left, and none outlives its deadl
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from time import monotonic
+from typing import TypeVar
 
 from casegraph.errors import DeadlineExceeded, UpstreamError
 from casegraph.transport.calls import Call, Reply, Send
+
+T = TypeVar("T")
 
 SMALLEST_SECONDS = 0.05
 """Less than this is not worth a call (reliability §4 A)."""
@@ -30,6 +34,31 @@ class _Progress:
 
 
 _progress: ContextVar[_Progress | None] = ContextVar("call_progress", default=None)
+
+
+async def in_time(
+    awaitable: Awaitable[T], upstream: str, operation: str, clock: Callable[[], float] = monotonic
+) -> T:
+    """Return what is awaited, for waits that are no calls; raises DeadlineExceeded."""
+    deadline = request_deadline.get()
+    if deadline == float("inf"):
+        return await awaitable
+    timeout = asyncio.timeout(max(deadline - clock(), 0.0))
+    try:
+        async with timeout:
+            return await awaitable
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        raise DeadlineExceeded(upstream, operation, "no answer in time") from None
+
+
+def own_time(seconds: float, clock: Callable[[], float] = monotonic) -> None:
+    """Give the running task a deadline of its own, for work that several requests share.
+
+    In the task of a shared flight only: there the first caller's deadline must not bind the others.
+    """
+    request_deadline.set(clock() + seconds)
 
 
 class WithinDeadline:

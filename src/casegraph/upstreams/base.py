@@ -6,10 +6,11 @@ vendors' own texts are for nobody but them.
 Invariant: an upstream's message, URL or header never gets into an error.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +18,7 @@ from casegraph.errors import (
     ContractViolation,
     CredentialsRefused,
     DeadlineExceeded,
+    OutcomeUnknown,
     RateLimited,
     UpstreamConflict,
     UpstreamError,
@@ -26,8 +28,10 @@ from casegraph.errors import (
 )
 from casegraph.transport.calls import Call, Effect, Reply, Send
 from casegraph.transport.rate_gate import retry_after_seconds
-from casegraph.upstreams.decode import Where
+from casegraph.upstreams.decode import Shape, Where
 from casegraph.upstreams.paths import Segment, target
+
+T = TypeVar("T")
 
 _CAUSES: Mapping[int, tuple[type[UpstreamError], str]] = {
     400: (UpstreamRejected, "the request was refused as wrong"),
@@ -62,9 +66,17 @@ class Rest:
     """The REST side of one upstream: operations in, complete good answers out."""
 
     def __init__(
-        self, upstream: str, origin: str, base: str, send: Send, *, max_bytes: int = 5 * 2**20
+        self,
+        upstream: str,
+        origin: str,
+        base: str,
+        send: Send,
+        *,
+        max_bytes: int = 5 * 2**20,
+        on_unreadable: Callable[[], None] = lambda: None,
     ) -> None:
         self.upstream = upstream
+        self._on_unreadable = on_unreadable
         self._origin = origin
         self._base = base
         self._send = send
@@ -73,6 +85,20 @@ class Rest:
     def where(self, operation: Operation) -> Where:
         """Return whose body is read, for decoding."""
         return Where(self.upstream, operation.name)
+
+    @contextmanager
+    def reading(self, operation: Operation) -> Iterator[Where]:
+        """Count a ContractViolation of the body against the upstream, whoever raises it."""
+        try:
+            yield self.where(operation)
+        except ContractViolation:
+            self._on_unreadable()
+            raise
+
+    def read(self, operation: Operation, shape: Shape[T], reply: Reply) -> T:
+        """Return a reply's body as a shape; raises ContractViolation."""
+        with self.reading(operation) as where:
+            return shape.read(reply.body, where)
 
     async def call(
         self,
@@ -91,23 +117,31 @@ class Rest:
         if body is not msgspec.UNSET:
             headers["content-type"] = "application/json"
             content = msgspec.json.encode(body)
-        reply = await self._send(
-            Call(
-                upstream=self.upstream,
-                operation=operation.name,
-                effect=operation.effect,
-                method=operation.method,
-                origin=self._origin,
-                target=target(self._base, operation.template, ids or {}, query),
-                headers=headers,
-                body=content,
-                max_bytes=self._max_bytes,
-            )
+        call = Call(
+            upstream=self.upstream,
+            operation=operation.name,
+            effect=operation.effect,
+            method=operation.method,
+            origin=self._origin,
+            target=target(self._base, operation.template, ids or {}, query),
+            headers=headers,
+            body=content,
+            max_bytes=self._max_bytes,
         )
-        if check is not None:
-            check(operation, reply)
-        else:
-            raise_for_status(self.upstream, operation.name, reply)
+        try:
+            reply = await self._send(call)
+            if check is not None:
+                check(operation, reply)
+            else:
+                raise_for_status(self.upstream, operation.name, reply)
+        except ContractViolation:
+            self._on_unreadable()
+            raise
+        except (DeadlineExceeded, UpstreamUnavailable) as error:
+            if operation.effect is Effect.READ or not error.sent or not error.retryable:
+                raise
+            what = "sent, and no answer says whether it took effect"
+            raise OutcomeUnknown(self.upstream, operation.name, what) from None
         return reply
 
 

@@ -27,7 +27,7 @@ from casegraph.upstreams.action_management.records import (
     stamp_case,
 )
 from casegraph.upstreams.base import Operation, Rest
-from casegraph.upstreams.decode import Shape, read_json
+from casegraph.upstreams.decode import Shape
 from casegraph.upstreams.paths import Segment, int32
 
 CASE_QUERY = Operation("case_query", Effect.READ, "POST", "/hubs/{hub}/cases/query")
@@ -56,6 +56,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 _CASE = Shape[Case](Case)
 _CASE_PAGE = Shape[CasePage](CasePage)
+_DOCUMENT = Shape[dict[str, Any]](dict[str, Any])
 _NOTE = Shape[Note](Note)
 _NOTE_PAGE = Shape[NotePage](NotePage)
 _LISTS = Shape[ProgramLists](ProgramLists)
@@ -95,7 +96,7 @@ class ActionManagement:
         """E1: one page of cases in list form."""
         ids = _hub(hub_id)
         reply = await self._rest.call(CASE_QUERY, ids, body=query.body())
-        page = _CASE_PAGE.read(reply.body, self._rest.where(CASE_QUERY))
+        page = self._rest.read(CASE_QUERY, _CASE_PAGE, reply)
         for case in page.items:
             stamp_case(case, str(ids["hub"]), detailed=False)
         return page
@@ -104,16 +105,13 @@ class ActionManagement:
         """E2: one case with its details."""
         ids = _case(hub_id, case_id)
         reply = await self._rest.call(CASE, ids)
-        case = _CASE.read(reply.body, self._rest.where(CASE))
+        case = self._rest.read(CASE, _CASE, reply)
         return stamp_case(case, str(ids["hub"]), detailed=True)
 
     async def case_document(self, hub_id: str, case_id: str) -> dict[str, Any]:
         """E2 as the vendor's own object, to be changed and put back whole."""
         reply = await self._rest.call(CASE, _case(hub_id, case_id))
-        document = read_json(reply.body, self._rest.where(CASE))
-        if not isinstance(document, dict):
-            raise self._rest.where(CASE).violation("no object")
-        return document
+        return self._rest.read(CASE, _DOCUMENT, reply)
 
     async def case_put(self, hub_id: str, case_id: str, document: Mapping[str, Any]) -> None:
         """E3: replace the case's writable part; the answer's body is optional and not read."""
@@ -127,13 +125,13 @@ class ActionManagement:
         """E5: all notes of a case; the vendor knows no pages here."""
         ids = _case(hub_id, case_id)
         reply = await self._rest.call(CASE_NOTES, ids)
-        return _stamped(_NOTE_PAGE.read(reply.body, self._rest.where(CASE_NOTES)).items, ids)
+        return _stamped(self._rest.read(CASE_NOTES, _NOTE_PAGE, reply).items, ids)
 
     async def case_note(self, hub_id: str, case_id: str, note_id: str) -> Note:
         """E6: one note."""
         ids = {**_case(hub_id, case_id), "note": int32("noteId", note_id)}
         reply = await self._rest.call(CASE_NOTE, ids)
-        note = _NOTE.read(reply.body, self._rest.where(CASE_NOTE))
+        note = self._rest.read(CASE_NOTE, _NOTE, reply)
         return _stamped((note,), ids)[0]
 
     async def hub_notes(
@@ -156,7 +154,7 @@ class ActionManagement:
             query.append(("dateModifiedEnd", _moment(end)))
         ids = _hub(hub_id)
         reply = await self._rest.call(HUB_NOTES, ids, query)
-        page = _NOTE_PAGE.read(reply.body, self._rest.where(HUB_NOTES))
+        page = self._rest.read(HUB_NOTES, _NOTE_PAGE, reply)
         _stamped(page.items, ids)
         return page
 
@@ -164,18 +162,18 @@ class ActionManagement:
         """E8: all program lists of the hub."""
         ids = _hub(hub_id)
         reply = await self._rest.call(LISTS, ids)
-        return _stamped(_LISTS.read(reply.body, self._rest.where(LISTS)).items, ids)
+        return _stamped(self._rest.read(LISTS, _LISTS, reply).items, ids)
 
     async def roles(self, hub_id: str) -> tuple[Role, ...]:
         """E9: all roles of the hub."""
         ids = _hub(hub_id)
         reply = await self._rest.call(ROLES, ids)
-        return _stamped(_ROLES.read(reply.body, self._rest.where(ROLES)).items, ids)
+        return _stamped(self._rest.read(ROLES, _ROLES, reply).items, ids)
 
     async def hubs(self) -> tuple[Hub, ...]:
         """Return the hubs that the credentials may see (Hubs API)."""
         reply = await self._hubs.call(HUBS)
-        return _HUBS.read(reply.body, self._hubs.where(HUBS)).items
+        return self._hubs.read(HUBS, _HUBS, reply).items
 
 
 def _hub(hub_id: str) -> dict[str, Segment]:

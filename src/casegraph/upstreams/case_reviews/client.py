@@ -57,7 +57,7 @@ class CaseReviews:
         """Return one page (1-based) in ascending order, so that new rows land on the last page."""
         query = (*filters, ("page", str(page)), ("per_page", str(PAGE_SIZE)), ("dir", "asc"))
         reply = await self._rest.call(REVIEWS, query=query)
-        rows = _ENTRIES.read(reply.body, self._rest.where(REVIEWS))
+        rows = self._rest.read(REVIEWS, _ENTRIES, reply)
         asked_case = dict(filters).get("case")
         for row in rows:
             msgspec.structs.force_setattr(row, "asked_case_id", asked_case)
@@ -66,13 +66,13 @@ class CaseReviews:
     async def reviews_count(self, filters: Filters) -> int:
         """Return how many entries match."""
         reply = await self._rest.call(REVIEWS_COUNT, query=(*filters, ("mode", "count")))
-        return _COUNTS.read(reply.body, self._rest.where(REVIEWS_COUNT)).record_count
+        return self._rest.read(REVIEWS_COUNT, _COUNTS, reply).record_count
 
     async def review(self, review_entry_id: str) -> ReviewEntry:
         """Return one entry."""
         ids = {"entry": int63("reviewEntryId", review_entry_id)}
         reply = await self._rest.call(REVIEW, ids)
-        return _ENTRY.read(reply.body, self._rest.where(REVIEW))
+        return self._rest.read(REVIEW, _ENTRY, reply)
 
 
 def _matching(rows: Iterable[ReviewEntry], filters: Filters) -> Iterable[ReviewEntry]:

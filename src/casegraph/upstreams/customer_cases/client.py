@@ -38,20 +38,20 @@ class CustomerCases:
         """Return all cases of a customer; raises UpstreamNotFound for an unknown customer."""
         ids = {"customer": opaque("customerId", customer_id)}
         reply = await self._rest.call(CUSTOMER_CASES, ids)
-        where = self._rest.where(CUSTOMER_CASES)
-        rows = read_json(reply.body, where) if reply.body else []
-        if not isinstance(rows, list):
-            raise where.violation("no array")
-        return tuple(
-            _case(row, where, f"$[{index}]", customer_id) for index, row in enumerate(rows)
-        )
+        with self._rest.reading(CUSTOMER_CASES) as where:
+            rows = read_json(reply.body, where) if reply.body else []
+            if not isinstance(rows, list):
+                raise where.violation("no array")
+            return tuple(
+                _case(row, where, f"$[{index}]", customer_id) for index, row in enumerate(rows)
+            )
 
     async def case(self, customer_case_id: str) -> CustomerCase:
         """Return one case; raises UpstreamNotFound for an unknown one."""
         ids = {"case": opaque("customerCaseId", customer_case_id)}
         reply = await self._rest.call(CASE, ids, check=self._check_case)
-        where = self._rest.where(CASE)
-        return _case(read_json(reply.body, where), where, "$", None)
+        with self._rest.reading(CASE) as where:
+            return _case(read_json(reply.body, where), where, "$", None)
 
     def _check_case(self, operation: Operation, reply: Reply) -> None:
         """Read 422 as unknown: the vendor lists no 404 for this path, and nothing else can fail."""

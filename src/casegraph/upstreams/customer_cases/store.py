@@ -19,8 +19,8 @@ class Store:
     """id, url, and the custom values at top level under the names of customer_fields."""
     cases: dict[str, Row] = field(default_factory=dict)
     """id, number, customerId, title, description, url, created, lastUpdated, status (open or
-    closed), interactions [{created, body, linkUrl, serviceId, service, contentType, author? {service,
-    serviceId, handle, name, brandOwned}}], and the custom values at top level."""
+    closed), interactions [{created, body, linkUrl, serviceId, service, contentType, author?
+    {service, serviceId, handle, name, brandOwned}}], and the custom values at top level."""
     customer_fields: list[Row] = field(default_factory=list)
     """Declared fields: name, label, type, searchable, listValues?."""
     case_fields: list[Row] = field(default_factory=list)

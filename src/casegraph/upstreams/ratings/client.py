@@ -173,8 +173,15 @@ class Ratings:
         query: Iterable[tuple[str, str]],
         body: Any = msgspec.UNSET,
     ) -> E:
-        reply = await self._rest.call(operation, ids, query, body, check=self._check)
-        return self._settle(operation, reply, shape)
+        answers: list[E] = []
+
+        def check(operation: Operation, reply: Reply) -> None:
+            self._check(operation, reply)
+            answers.append(self._settle(operation, reply, shape))
+
+        # Settled as part of the call: an inner status of 500 leaves a write's outcome unknown too.
+        await self._rest.call(operation, ids, query, body, check=check)
+        return answers[0]
 
     def _check(self, operation: Operation, reply: Reply, inner: int | None = None) -> None:
         """Raise what a status says, the `inner` one of an envelope before the reply's own.

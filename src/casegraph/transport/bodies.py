@@ -1,0 +1,99 @@
+"""What may go out and what may come in, whichever HTTP client stands behind the exchange.
+
+A client's own checks come too late: it would repeat a forbidden header's value in its error, or
+inflate 248 bytes to 50 MB before anyone counts. So headers are checked before it sees them, and it
+hands over bodies as they are on the wire.
+Invariant: no body grows past its cap, however small it was on the wire; a body that was cut short
+is never taken for a whole one.
+"""
+
+import re
+import zlib
+from collections.abc import Mapping
+
+import msgspec
+
+from casegraph.errors import ContractViolation, InvalidArgument, UpstreamUnavailable
+from casegraph.transport.calls import Call, Effect, Reply
+
+_ORIGIN = re.compile(r"https?://[^/?#@\\\s]+", re.ASCII)
+_METHOD = re.compile(r"[A-Z]{1,16}", re.ASCII)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
+_HEADER_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?", re.ASCII)
+_FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
+"""Headers that decide where a request goes and where it ends; never a caller's."""
+_BODILESS = frozenset({204, 304})
+
+
+def check_sendable(call: Call) -> None:
+    """Refuse an origin, method or header that HTTP does not allow; never repeats the value."""
+    address = _ORIGIN.fullmatch(call.origin) and _METHOD.fullmatch(call.method)
+    headers = all(
+        _HEADER_NAME.fullmatch(name)
+        and _HEADER_VALUE.fullmatch(value)
+        and name.lower() not in _FRAMING
+        for name, value in call.headers.items()
+    )
+    if not (address and headers):
+        raise InvalidArgument(f"{call.upstream}: this cannot be sent.")
+
+
+class BodyReader:
+    """Takes a body chunk by chunk, as it is on the wire, within the call's cap."""
+
+    def __init__(self, call: Call, headers: Mapping[str, str]) -> None:
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding not in {"identity", "gzip", ""}:
+            raise ContractViolation(call.upstream, call.operation, "an unknown content coding")
+        self._call = call
+        self._inflate = zlib.decompressobj(wbits=31) if coding == "gzip" else None
+        self._body = bytearray()
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes; raises ContractViolation past the cap and for broken gzip."""
+        call, inflate = self._call, self._inflate
+        try:
+            room = call.max_bytes + 1 - len(self._body)
+            self._body += inflate.decompress(chunk, room) if inflate else chunk
+        except zlib.error:
+            raise ContractViolation(call.upstream, call.operation, "a broken gzip body") from None
+        if len(self._body) > call.max_bytes:
+            raise ContractViolation(
+                call.upstream, call.operation, f"a body of more than {call.max_bytes} bytes"
+            )
+        if inflate and inflate.unused_data:
+            # Kept by zlib, so an endless tail would grow past every cap.
+            raise ContractViolation(call.upstream, call.operation, "data after the gzip body")
+
+    def finish(self) -> bytes:
+        """Return the whole body; raises UpstreamUnavailable when it ended too early."""
+        if self._inflate and self._body and not self._inflate.eof:
+            raise cut_short(self._call)
+        return bytes(self._body)
+
+
+def whole(call: Call, reply: Reply) -> Reply:
+    """Return the reply unless it may be cut: a good one to a read, without a length, not JSON."""
+    if (
+        call.effect is Effect.READ
+        and 200 <= reply.status < 300  # noqa: PLR2004  the range is the definition of success
+        and reply.status not in _BODILESS
+        and "content-length" not in reply.headers
+        and "transfer-encoding" not in reply.headers
+        and not _is_json(reply.body)
+    ):
+        raise cut_short(call)
+    return reply
+
+
+def cut_short(call: Call) -> UpstreamUnavailable:
+    """Return the error for an answer that ended before its end."""
+    return UpstreamUnavailable(call.upstream, call.operation, "the answer was cut short")
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
