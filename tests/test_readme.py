@@ -191,7 +191,25 @@ def test_the_pipe_of_this_page_works() -> None:
 
 def test_the_request_from_a_shell_works(bundled: Gateway) -> None:
     """The body that curl is given is a request that answers."""
-    ((block),) = [block for block in SHELL if "curl" in block]
+    (block,) = [block for block in SHELL if "curl" in block and "/graphql" in block]
     body = json.loads(re.search(r"-d '(.*)'", block, re.DOTALL)[1])
 
     assert bundled.ask(**body).data["case"]["ratings"]["nodes"]
+
+
+def test_the_outage_of_the_readme_can_be_rehearsed() -> None:
+    """The plan that curl is given breaks what it says it breaks, and DELETE mends it."""
+    (block,) = [block for block in SHELL if "/__control/faults" in block]
+    plan = json.loads(re.search(r"-d '(.*)'", block, re.DOTALL)[1])
+    query = "{ case(hubId: 96, caseId: 345000) { name ratings { totalCount } } }"
+
+    with running_upstreams(cases=60) as upstreams, running_gateway(upstreams.environment) as ours:
+        control = f"{upstreams.base}/__control/faults"
+        assert httpx.put(control, json=plan).status_code == 200
+        broken = ours.ask(query, X_Deadline_Ms="500")
+        assert httpx.delete(control).is_success
+        mended = ours.ask(query)
+
+    assert broken.partial["case"]["name"]
+    assert broken.codes == {"case.ratings": "DEADLINE_EXCEEDED"}
+    assert mended.data["case"]["ratings"] is not None

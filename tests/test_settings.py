@@ -31,6 +31,14 @@ SAMPLES = {
     "EXPLORER": ("false", False),
     "EXPLORER_FALLBACK": ("cdn", "cdn"),
     "INTROSPECTION": ("true", True),
+    "METRICS": ("false", False),
+    "DEADLINE_MS": ("2500", 2500),
+    "EXCHANGE": ("httpx", "httpx"),
+    "LOG__LEVEL": ("warning", "warning"),
+    "LOG__FORMAT": ("human", "human"),
+    "OTEL__ENDPOINT": ("http://collector:4318", "http://collector:4318"),
+    "OTEL__HEADERS": ("{}", {}),
+    "OTEL__SAMPLE_RATIO": ("0.5", 0.5),
     "ACTION_MANAGEMENT__SCOPE": ("a b", "a b"),
     "ACTION_MANAGEMENT__TOKEN": ("hush", "hush"),
     "ACTION_MANAGEMENT__HUBS": ("96", ("96",)),
@@ -89,8 +97,8 @@ def test_without_variables_every_setting_has_its_default(load: Load) -> None:
 def test_every_variable_reaches_its_setting(load: Load, variable: str) -> None:
     """Each variable of the table is read and ends where it should."""
     name = variable.removeprefix("CASEGRAPH_")
-    concurrency = ("3", 3) if name.endswith("__CONCURRENCY") else None
-    text, expected = SAMPLES.get(name) or concurrency or (COMPLETE[variable],) * 2
+    number = ("3", 3) if name.endswith(("__CONCURRENCY", "__MAX_PER_SECOND", "__BURST")) else None
+    text, expected = SAMPLES.get(name) or number or (COMPLETE[variable],) * 2
 
     settings = load({**COMPLETE, variable: text})
 

@@ -191,7 +191,7 @@ class OtelSettings(_Part):
 
     endpoint: str | None = Field(None, description="OTLP/HTTP collector; unset means no tracing.")
     headers: dict[str, SecretStr] = Field(
-        default_factory=dict, description="Headers for the collector, as a JSON object."
+        {}, description="Headers for the collector, as a JSON object."
     )
     sample_ratio: float = Field(
         1.0, ge=0, le=1, description="Share of requests that are traced, unless their caller says."
