@@ -105,3 +105,62 @@ def test_serve_runs_until_a_signal() -> None:
         assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 404
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == -signal.SIGTERM
+
+
+DRAINING = """
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from casegraph.serving import Stopping, serve
+
+state = {"ready": True}
+async def readyz(_request):
+    return PlainTextResponse("yes" if state["ready"] else "no")
+stopping = Stopping(told=lambda: state.update(ready=False), drain_seconds=1.5)
+app = Starlette(routes=[Route("/readyz", readyz)])
+serve(app, "127.0.0.1", 0, lambda port: print(port, flush=True), stopping)
+"""
+
+
+def test_a_server_that_is_asked_to_stop_says_so_before_it_stops() -> None:
+    """For the time of draining new connections are answered, and told that it is not ready."""
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own script
+        [sys.executable, "-c", DRAINING],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{int(process.stdout.readline())}/readyz"
+        assert httpx.get(url).text == "yes"
+        process.send_signal(signal.SIGTERM)
+        said = httpx.get(url).text
+
+        assert said == "no"
+        assert process.wait(15) in {0, -signal.SIGTERM}
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def test_a_second_signal_ends_the_server_at_once() -> None:
+    """Who asks twice does not wait for draining."""
+    script = DRAINING.replace("drain_seconds=1.5", "drain_seconds=60")
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own script
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(15) is not None
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

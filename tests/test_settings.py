@@ -32,6 +32,7 @@ SAMPLES = {
     "EXPLORER_FALLBACK": ("cdn", "cdn"),
     "INTROSPECTION": ("true", True),
     "METRICS": ("false", False),
+    "DRAIN_SECONDS": ("2.5", 2.5),
     "DEADLINE_MS": ("2500", 2500),
     "EXCHANGE": ("httpx", "httpx"),
     "LOG__LEVEL": ("warning", "warning"),

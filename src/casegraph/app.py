@@ -120,7 +120,7 @@ def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Sta
         deadline_seconds=gateway.seconds,
         observer=gateway.reporting.reporter,
     )
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", endpoint),
             *health_routes(readiness),
@@ -130,6 +130,8 @@ def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Sta
         ],
         lifespan=_lifespan(gateway, readiness),
     )
+    app.state.readiness = readiness
+    return app
 
 
 def _explorer(settings: Settings, examples: Sequence[ExampleQuery]) -> Explorer | None:

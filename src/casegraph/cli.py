@@ -26,8 +26,8 @@ from casegraph.graph.schema import build_schema, sdl
 from casegraph.sandbox.faults import load_plan
 from casegraph.sandbox.server import build
 from casegraph.sandbox.world import World, build_world
+from casegraph.serving import Stopping, start_in_thread
 from casegraph.serving import serve as serve_on_socket
-from casegraph.serving import start_in_thread
 from casegraph.settings import Settings, load_settings, unknown_variables
 from casegraph.telemetry.logs import configure_logging, log_uncaught
 from casegraph.wiring import wire
@@ -39,6 +39,11 @@ app = typer.Typer(
 )
 _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+_DRAIN_SECONDS = 5.0
+"""How long balancers get to notice that the process is not ready (reliability §3)."""
+_FINISH_SECONDS = 25
+"""How long open requests get after that (reliability §3)."""
 
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 _PORT = typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")
@@ -71,9 +76,16 @@ def serve(
     def ready(chosen: int) -> None:
         _welcome(settings, world, shown, f"http://{_shown_host(settings.host)}:{chosen}")
 
-    _serve(
-        lambda: serve_on_socket(create_app(settings, shown), settings.host, settings.port, ready)
+    gateway = create_app(settings, shown)
+    drain = settings.drain_seconds
+    stopping = Stopping(
+        told=gateway.state.readiness.end,
+        drain_seconds=(0.0 if settings.is_loopback() else _DRAIN_SECONDS)
+        if drain is None
+        else drain,
+        finish_seconds=_FINISH_SECONDS,
     )
+    _serve(lambda: serve_on_socket(gateway, settings.host, settings.port, ready, stopping))
 
 
 @app.command()

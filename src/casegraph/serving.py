@@ -2,14 +2,16 @@
 
 The socket is bound before the server starts, so port 0 gives a free port without a race and a port
 that is taken fails at once, in the caller.
-Invariant: `ready` is called, and `start_in_thread` returns, only when connections are accepted.
+Invariant: `ready` is called, and `start_in_thread` returns, only when connections are accepted; of
+two signals the first asks and the second ends.
 """
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 import uvicorn
@@ -19,16 +21,32 @@ _STOP_SECONDS = 5
 """How long open calls may finish when the server stops; then they are cut."""
 
 
-class _Server(uvicorn.Server):
-    """A server that tells when it accepts connections."""
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """How a server ends when a signal asks it to: told at once, then drained, then finished."""
 
-    def __init__(self, app: ASGIApp, on_started: Callable[[], None]) -> None:
+    told: Callable[[], None] = lambda: None
+    """Called at the signal, while connections are still accepted."""
+    drain_seconds: float = 0.0
+    """How long connections are still accepted, so that balancers see that it is not ready."""
+    finish_seconds: int = _STOP_SECONDS
+    """How long open requests may then take; after that they are cut."""
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it accepts connections, and when it is asked to stop."""
+
+    def __init__(
+        self, app: ASGIApp, on_started: Callable[[], None], stopping: Stopping | None = None
+    ) -> None:
+        self._stopping = stopping or Stopping()
+        self._stop_at: float | None = None
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             ws="none",
-            timeout_graceful_shutdown=_STOP_SECONDS,
+            timeout_graceful_shutdown=self._stopping.finish_seconds,
         )
         super().__init__(config)
         self._on_started = on_started
@@ -36,6 +54,20 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)  # a failed start leaves by SystemExit
         self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._stop_at is not None:
+            self.force_exit = True
+            super().handle_exit(sig, frame)
+            return
+        self._stopping.told()
+        self._stop_at = time.monotonic() + self._stopping.drain_seconds
+        if not self._stopping.drain_seconds:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        drained = self._stop_at is not None and time.monotonic() >= self._stop_at
+        return await super().on_tick(counter) or drained
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -54,7 +86,13 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def serve(app: ASGIApp, host: str, port: int, ready: Callable[[int], None]) -> None:
+def serve(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    ready: Callable[[int], None],
+    stopping: Stopping | None = None,
+) -> None:
     """Serve `app` until a signal ends it; `ready` is told the port once it accepts connections.
 
     Raises OSError when the address cannot be bound. SIGINT and SIGTERM are raised again after the
@@ -62,7 +100,7 @@ def serve(app: ASGIApp, host: str, port: int, ready: Callable[[int], None]) -> N
     """
     with _bind(host, port) as bound:
         chosen: int = bound.getsockname()[1]
-        _Server(app, lambda: ready(chosen)).run(sockets=[bound])
+        _Server(app, lambda: ready(chosen), stopping).run(sockets=[bound])
 
 
 @dataclass

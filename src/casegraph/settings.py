@@ -217,6 +217,12 @@ class Settings(BaseSettings):
         le=30_000,
         description="Time for a whole request, in ms; the header X-Deadline-Ms may shorten it.",
     )
+    drain_seconds: float | None = Field(
+        None,
+        ge=0,
+        le=60,
+        description="After SIGTERM: time not ready but still answering; unset: 5, on loopback 0.",
+    )
     exchange: Literal["pyreqwest", "httpx"] = Field(
         "pyreqwest", description="The HTTP client behind all upstream calls."
     )

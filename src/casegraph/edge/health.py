@@ -11,6 +11,10 @@ class Readiness:
     def __init__(self) -> None:
         self.ready = False
 
+    def end(self) -> None:
+        """Want no more requests: the process is asked to stop."""
+        self.ready = False
+
 
 def health_routes(readiness: Readiness) -> list[Route]:
     """Return `/livez` and `/readyz`."""
