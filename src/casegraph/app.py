@@ -41,7 +41,8 @@ from casegraph.loading.links import Links
 from casegraph.loading.lookups import LookUps
 from casegraph.loading.reads import Reads
 from casegraph.reporting import Reporting, open_reporting
-from casegraph.settings import PREFIX, Settings
+from casegraph.settings import Settings
+from casegraph.settings_groups import PREFIX
 from casegraph.telemetry.event_loop import watch_event_loop
 from casegraph.telemetry.metrics import Metrics
 from casegraph.transport.deadline import request_deadline

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from casegraph.errors import SettingsInvalid
-from casegraph.settings import PREFIX, Settings
+from casegraph.settings import Settings
+from casegraph.settings_groups import PREFIX
 from casegraph.telemetry.metrics import Metrics
 from casegraph.telemetry.reporter import Reporter
 from casegraph.telemetry.tracing import Tracing, TracingError, open_tracing

@@ -11,191 +11,38 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from casegraph.errors import CasegraphError, SettingsInvalid
-from casegraph.linking.rules import LinkRuleError, Rule, parse_rule
+from casegraph.settings_groups import (
+    PREFIX,
+    ActionManagementSettings,
+    CacheSettings,
+    CaseReviewsSettings,
+    CustomerCasesSettings,
+    LinkName,
+    LinkSettings,
+    LogSettings,
+    OtelSettings,
+    RatingsSettings,
+    UpstreamSettings,
+)
 from casegraph.upstreams.paths import int32, split_base
 
-PREFIX = "CASEGRAPH_"
-
-SLOWEST_PER_SECOND = 0.01
-"""Slowest pace taken: a call in 100 s; the longest request lives 30 s."""
-
-LinkName = Literal["reviews", "ratings", "customer"]
 _LINKS: tuple[LinkName, ...] = ("reviews", "ratings", "customer")
-
-
-class _Part(BaseModel):
-    """A group of settings; unknown names in the environment are told of, in a file refused."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class UpstreamSettings(_Part):
-    """What every upstream has."""
-
-    url: str | None = Field(None, description="Base URL; unset means not connected.")
-    concurrency: int = Field(8, ge=1, le=256, description="Calls at the same time at most.")
-    max_per_second: float = Field(
-        0.0, ge=0, le=10_000, description="Pace in calls a second; 0 is no pace."
-    )
-    burst: int = Field(5, ge=1, le=1000, description="Calls that may come at once, with a pace.")
-
-    @field_validator("max_per_second")
-    @classmethod
-    def _refuse_standstill(cls, value: float) -> float:
-        """Refuse a pace that no request could live to see."""
-        if 0 < value < SLOWEST_PER_SECOND:
-            raise ValueError(f"a pace of at least {SLOWEST_PER_SECOND} is asked for, or 0 for none")
-        return value
-
-    def missing(self) -> list[str]:
-        """Return the names of settings without which this upstream cannot be used."""
-        raise NotImplementedError
-
-    def is_configured(self) -> bool:
-        """Return whether a URL is set."""
-        return self.url is not None
-
-    def _blank(self, *names: str) -> list[str]:
-        """Return those of these settings that are unset or empty; an empty secret is none."""
-        return [name for name in names if not getattr(self, name)]
-
-
-class ActionManagementSettings(UpstreamSettings):
-    """Forsta Action Management."""
-
-    url: str | None = Field(None, description="Base URL up to and without `/hubs`.")
-    token_url: str | None = Field(None, description="Where OAuth tokens are asked for.")
-    client_id: SecretStr | None = Field(None, description="OAuth client id.")
-    client_secret: SecretStr | None = Field(None, description="OAuth client secret.")
-    scope: str = Field("pub.actionmanagement", description="OAuth scopes, separated by spaces.")
-    token: SecretStr | None = Field(None, description="A fixed bearer token, in place of OAuth.")
-    hubs: Annotated[tuple[str, ...] | None, NoDecode] = Field(
-        None,
-        description=(
-            "Hubs that other systems' case ids refer to, separated by commas; unset: the vendor's"
-            " hub list."
-        ),
-    )
-
-    @field_validator("hubs", mode="before")
-    @classmethod
-    def _read_hubs(cls, value: Any) -> Any:
-        """Take `96,97`, `[96, "97"]` as JSON, and a list."""
-        if isinstance(value, str):
-            value = value.strip().removeprefix("[").removesuffix("]").split(",")
-        if isinstance(value, int):
-            value = [value]
-        if isinstance(value, list | tuple):
-            return tuple(str(hub).strip().strip('"') for hub in value if str(hub).strip())
-        return value
-
-    def missing(self) -> list[str]:
-        """Either a fixed token, or all that OAuth needs."""
-        return [] if self.token else self._blank("token_url", "client_id", "client_secret")
-
-
-class CaseReviewsSettings(UpstreamSettings):
-    """Trackops case reviews."""
-
-    url: str | None = Field(None, description="Base URL up to and without `/case/reviews`.")
-    username: str | None = Field(None, description="The API user's name.")
-    token: SecretStr | None = Field(None, description="The company's API token.")
-    concurrency: int = Field(1, ge=1, le=256, description="Calls at the same time at most.")
-    max_per_second: float = Field(
-        0.5, ge=0, le=10_000, description="Pace in calls a second; 0 is no pace."
-    )
-
-    def missing(self) -> list[str]:
-        """Both parts of the credentials."""
-        return self._blank("username", "token")
-
-
-class RatingsSettings(UpstreamSettings):
-    """Kayako satisfaction ratings."""
-
-    url: str | None = Field(None, description="Base URL up to and without `/cases`.")
-    email: str | None = Field(None, description="The agent to sign in as.")
-    password: SecretStr | None = Field(None, description="The agent's password.")
-    token: SecretStr | None = Field(None, description="A bearer token, in place of signing in.")
-
-    def missing(self) -> list[str]:
-        """Either a token, or e-mail and password."""
-        return [] if self.token else self._blank("email", "password")
-
-
-class CustomerCasesSettings(UpstreamSettings):
-    """The CRM behind the Khoros connector."""
-
-    url: str | None = Field(None, description="Base URL up to and without `/customer`.")
-    auth_header: str = Field("Authorization", description="Header that carries the fixed value.")
-    auth_value: SecretStr | None = Field(None, description="The fixed value.")
-
-    def missing(self) -> list[str]:
-        """Return which of the header and its fixed value are missing."""
-        return self._blank("auth_header", "auth_value")
-
-
-class LinkSettings(_Part):
-    """Who is the same case: `case_id`, `data_field:NAME` or `table:PATH`."""
-
-    reviews: str = Field("case_id", description="From a case to the reviews system.")
-    ratings: str = Field("case_id", description="From a case to the ratings system.")
-    customer: str = Field("data_field:customer_id", description="From a case to its customer.")
-
-    def rule(self, name: LinkName) -> Rule:
-        """Return a rule; raises SettingsInvalid."""
-        try:
-            return parse_rule(getattr(self, name))
-        except LinkRuleError as error:
-            raise SettingsInvalid(f"{PREFIX}LINKS__{name.upper()}: {error}") from None
-
-
-class CacheSettings(_Part):
-    """Where look-ups are kept."""
-
-    url: SecretStr = Field(
-        SecretStr("memory://"), description="`memory://`, or `redis://host:port/db`."
-    )
-
-
-class LogSettings(_Part):
-    """What is written to standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least serious line that is written."
-    )
-    format: Literal["json", "human"] = Field("json", description="One JSON object a line, or text.")
-
-
-class OtelSettings(_Part):
-    """Where OpenTelemetry spans go; needs the extra `casegraph[otel]`."""
-
-    endpoint: str | None = Field(None, description="OTLP/HTTP collector; unset means no tracing.")
-    headers: dict[str, SecretStr] = Field(
-        {}, description="Headers for the collector, as a JSON object."
-    )
-    sample_ratio: float = Field(
-        1.0, ge=0, le=1, description="Share of requests that are traced, unless their caller says."
-    )
 
 
 class Settings(BaseSettings):

@@ -18,14 +18,14 @@ from casegraph.linking.table import IdentityTable, IdentityTableError
 from casegraph.loading.identity_table import read_identity_table
 from casegraph.loading.links import LinkConfig
 from casegraph.loading.sources import Sources
-from casegraph.settings import (
+from casegraph.settings import Settings
+from casegraph.settings_groups import (
     PREFIX,
     ActionManagementSettings,
     CaseReviewsSettings,
     CustomerCasesSettings,
     LinkName,
     RatingsSettings,
-    Settings,
     UpstreamSettings,
 )
 from casegraph.telemetry.observer import Observer, SilentObserver
@@ -47,6 +47,7 @@ from casegraph.upstreams.case_reviews.client import CaseReviews
 from casegraph.upstreams.customer_cases.client import CustomerCases
 from casegraph.upstreams.paths import split_base
 from casegraph.upstreams.ratings.client import Ratings
+from casegraph.upstreams.ratings.lock import LockedOut
 from casegraph.upstreams.ratings.session import SessionCredentials
 
 _POOL_ABOVE_CONCURRENCY = 4
@@ -229,7 +230,8 @@ def _ratings(settings: RatingsSettings, bench: _Bench) -> Ratings | None:
     prove = _fixed_bearer(prefix, settings.token) or (
         lambda send: SessionCredentials(send, proof, clock=bench.around.clock)
     )
-    return Ratings(bench.rest(name, origin, base, bench.chain(name, settings, prove)))
+    chain = bench.chain(name, settings, lambda send: prove(LockedOut(send)))
+    return Ratings(bench.rest(name, origin, base, chain))
 
 
 def _customer_cases(settings: CustomerCasesSettings, bench: _Bench) -> CustomerCases | None:

@@ -39,6 +39,15 @@ _RENAMED = {
 }
 """Operations that a simulator tells from another one of the same route; reads, all of them."""
 
+_PATHS = {
+    "ACTION_MANAGEMENT__URL": ("action_management", "/v1/actionmanagement"),
+    "ACTION_MANAGEMENT__TOKEN_URL": ("action_management", "/identity/connect/token"),
+    "CASE_REVIEWS__URL": ("case_reviews", "/api/v1"),
+    "RATINGS__URL": ("ratings", "/api/v1"),
+    "CUSTOMER_CASES__URL": ("customer_cases", "/crm/v1"),
+}
+"""Where each URL setting points, below its upstream's prefix."""
+
 
 @dataclass(frozen=True)
 class Sandbox:
@@ -97,6 +106,33 @@ def build(world: World, *, latency_ms: float = 0, faults: Plan | None = None) ->
         name: Traffic(app, name, latency_ms=latency_ms, interventions=[rehearsal.around(name)])
         for name, app in simulators.items()
     }
+    return Sandbox(
+        app=_application(traffic, rehearsal),
+        apps={name: _application({name: each}, rehearsal) for name, each in traffic.items()},
+        traffic=traffic,
+        faults=rehearsal,
+        _settings=_credentials(world, actions, reviews, rates, customers),
+        _paths={f"CASEGRAPH_{name}": value for name, value in _PATHS.items()},
+    )
+
+
+class _Application(Starlette):
+    """The mounted upstreams, with the connection under each call shown to its faults."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Before Starlette wraps `send`, behind which the connection is found.
+        expose(scope, send)
+        await super().__call__(scope, receive, send)
+
+
+def _credentials(
+    world: World,
+    actions: action_management.Credentials,
+    reviews: case_reviews.Credentials,
+    rates: ratings.Credentials,
+    customers: customer_cases.Credentials,
+) -> dict[str, str]:
+    """Return the settings with which a gateway is let in."""
     hubs = [hub.hub_id for hub in world.action_management.hubs.values() if hub.has_program]
     settings = {
         "ACTION_MANAGEMENT__CLIENT_ID": actions.client_id,
@@ -112,30 +148,7 @@ def build(world: World, *, latency_ms: float = 0, faults: Plan | None = None) ->
         "CUSTOMER_CASES__AUTH_HEADER": customers.header,
         "CUSTOMER_CASES__AUTH_VALUE": customers.value,
     }
-    paths = {
-        "ACTION_MANAGEMENT__URL": ("action_management", "/v1/actionmanagement"),
-        "ACTION_MANAGEMENT__TOKEN_URL": ("action_management", "/identity/connect/token"),
-        "CASE_REVIEWS__URL": ("case_reviews", "/api/v1"),
-        "RATINGS__URL": ("ratings", "/api/v1"),
-        "CUSTOMER_CASES__URL": ("customer_cases", "/crm/v1"),
-    }
-    return Sandbox(
-        app=_application(traffic, rehearsal),
-        apps={name: _application({name: each}, rehearsal) for name, each in traffic.items()},
-        traffic=traffic,
-        faults=rehearsal,
-        _settings={f"CASEGRAPH_{name}": value for name, value in settings.items()},
-        _paths={f"CASEGRAPH_{name}": value for name, value in paths.items()},
-    )
-
-
-class _Application(Starlette):
-    """The mounted upstreams, with the connection under each call shown to its faults."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Before Starlette wraps `send`, behind which the connection is found.
-        expose(scope, send)
-        await super().__call__(scope, receive, send)
+    return {f"CASEGRAPH_{name}": value for name, value in settings.items()}
 
 
 def _application(traffic: Mapping[str, Traffic], faults: Rehearsal) -> Starlette:
