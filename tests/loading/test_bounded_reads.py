@@ -21,6 +21,11 @@ from casegraph.upstreams.ratings.records import Rating
 KEY = CaseKey("1", "1")
 
 
+async def anywhere(_hub_id: str) -> bool:
+    """Say that every hub has a program."""
+    return True
+
+
 class Reviews:
     """A reviews system with many full pages, of which a client may keep few rows."""
 
@@ -91,7 +96,7 @@ async def test_a_made_up_position_asks_nothing(position: tuple[str | int, ...]) 
     """A position that no list of ours made is an invalid cursor, before any call."""
     vendor = Reviews(3)
     ratings = Ratings(3, 3, 3)
-    cases = CaseReads(Sources())
+    cases = CaseReads(Sources(), anywhere)
 
     with pytest.raises(InvalidCursor):
         await reviews_over(vendor).entry_list((), 5, position)

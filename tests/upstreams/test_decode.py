@@ -1,6 +1,7 @@
 """Bodies that keep their contract, and every way of breaking it."""
 
 import json
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -14,38 +15,12 @@ from casegraph.errors import ContractViolation
 from casegraph.upstreams.action_management import records as am
 from casegraph.upstreams.case_reviews import records as cr
 from casegraph.upstreams.customer_cases import records as cc
-from casegraph.upstreams.decode import Id, Instant, Shape, Where, encode, read_json
+from casegraph.upstreams.decode import Id, Instant, Shape, Where, encode
 from casegraph.upstreams.ratings import records as rt
 from support import samples
+from support.record_samples import CUSTOMER_CASE, SAMPLES, nodes, replaced
 
 WHERE = Where("somebody", "thing")
-CUSTOMER_CASE = {
-    name: value
-    for name, value in samples.CUSTOMER_CASE.items()
-    if name not in {"productLine", "isUrgent"}
-}
-SAMPLES = {
-    "case_page": (am.CasePage, samples.CASE_PAGE),
-    "case_item": (am.Case, samples.CASE_ITEM),
-    "case_details": (am.Case, samples.CASE_DETAILS),
-    "note_page": (am.NotePage, samples.NOTE_PAGE),
-    "note": (am.Note, samples.NOTE),
-    "system_note": (am.Note, samples.SYSTEM_NOTE),
-    "lists": (am.ProgramLists, samples.PROGRAM_LISTS),
-    "roles": (am.Roles, samples.ROLES),
-    "hubs": (am.Hubs, samples.HUBS),
-    "entries": (tuple[cr.ReviewEntry, ...], [samples.REVIEW_ENTRY]),
-    "entry": (cr.ReviewEntry, samples.REVIEW_ENTRY),
-    "counts": (cr.ReviewCounts, samples.REVIEW_COUNTS),
-    "ratings": (rt.RatingList, samples.RATING_LIST),
-    "recent": (rt.RatingList, samples.RECENT_RATINGS),
-    "rating": (rt.OneRating, samples.CREATED_RATING),
-    "person": (rt.Rating, samples.PERSON_RATING),
-    "conversation": (rt.Rating, samples.CONVERSATION_RATING),
-    "triggered": (rt.Envelope, samples.TRIGGERED),
-    "summaries": (rt.CaseSummaries, samples.RATING_CASES),
-    "customer_case": (cc.CustomerCase, CUSTOMER_CASE),
-}
 EACH = pytest.mark.parametrize(("kind", "sample"), SAMPLES.values(), ids=SAMPLES)
 WRONG = ["c4n4ry"]
 
@@ -53,26 +28,6 @@ WRONG = ["c4n4ry"]
 def read(kind: Any, value: Any) -> Any:
     """Read a value as a body of this kind."""
     return Shape(kind).read(json.dumps(value).encode(), WHERE)
-
-
-def nodes(value: Any, path: Any = "$") -> Any:
-    """Name every member of a sample: its path, what holds it, and under which key."""
-    members = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, member in members:
-        here = f"{path}.{key}" if isinstance(value, dict) else f"{path}[{key}]"
-        yield here, key, member
-        if isinstance(member, dict | list):
-            yield from nodes(member, here)
-
-
-def replaced(sample: Any, path: Any, wrong: Any) -> Any:
-    """Return a copy of a sample with a wrong value at a path."""
-    body = {"$": json.loads(json.dumps(sample))}
-    holder, key = body, "$"
-    for part in path.replace("[", ".").replace("]", "").split(".")[1:]:
-        holder, key = holder[key], int(part) if part.isdigit() else part
-    holder[key] = wrong
-    return body["$"]
 
 
 def violations(value: Any) -> Any:
@@ -118,7 +73,7 @@ def test_a_record_written_is_the_same_record_when_read(kind: Any, sample: Any) -
 def test_a_wrong_type_costs_its_own_field_alone(kind: Any, sample: Any) -> None:
     """For every value of every sample: one violation with its path, and all else as it was."""
     good, count = read(kind, sample), Counter()
-    for path, _key, member in nodes(sample):
+    for path, member in nodes(sample):
         wrong = 7 if isinstance(member, list) else WRONG
         try:
             damaged = read(kind, replaced(sample, path, wrong))
@@ -145,7 +100,7 @@ def assert_key(violation: Any, path: Any) -> None:
 @EACH
 def test_no_violation_repeats_the_body(kind: Any, sample: Any) -> None:
     """The path leads to the spot; what stood there is not shown."""
-    for path, _key, _member in nodes(sample):
+    for path, _member in nodes(sample):
         body = replaced(sample, path, WRONG)
         try:
             texts = [str(value) for value in broken(read(kind, body))]
@@ -220,6 +175,17 @@ def test_every_date_form_of_the_contracts_is_read_as_utc(text: Any, moment: Any)
     assert found == datetime(*moment, tzinfo=UTC)
     assert found.tzinfo is UTC
     assert isinstance(found, Instant)
+
+
+def test_a_moment_without_an_offset_is_utc_wherever_the_process_runs(monkeypatch: Any) -> None:
+    """The zone of the machine has no say."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert Instant.parse("2023-06-01 10:00:00") == datetime(2023, 6, 1, 10, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(
@@ -319,86 +285,3 @@ def test_unknown_keys_are_ignored() -> None:
     """A vendor may add keys at any time, with any value."""
     more = samples.HUB | {"new": {"deep": [1, {"er": None}]}, "": 1}
     assert read(am.Hub, more) == read(am.Hub, samples.HUB)
-
-
-def said(attempt: Any) -> Any:
-    """Return what a violation says, nothing where there is none; all else fails the test."""
-    try:
-        attempt()
-    except ContractViolation as violation:
-        return str(violation)
-    return ""
-
-
-HOSTILE = {
-    "empty": b"",
-    "blank": b"  \n",
-    "nan": b'{"cost": NaN}',
-    "infinity": b"[Infinity, -Infinity]",
-    "huge_float": b'{"id": 1, "cost": 1e999}',
-    "invalid_utf8": b'{"name": "\xff\xfe"}',
-    "surrogate": b'{"name": "\\ud800"}',
-    "bom": b"\xef\xbb\xbf{}",
-    "utf16": '{"id": 1}'.encode("utf-16"),
-    "deep_lists": b"[" * 100_000,
-    "deep_objects": b'{"items":' * 100_000,
-    "deep_closed": b"[" * 5_000 + b"]" * 5_000,
-    "huge_integer": b'{"id": ' + b"9" * 5_000_000 + b"}",
-    "large_integer": b'{"id": 1, "totalCount": ' + b"9" * 400 + b', "cost": ' + b"9" * 400 + b"}",
-    "html": b"<html><body>Down for maintenance</body></html>",
-    "cut": b'{"id": 1, "name": "abc',
-    "twice": b"{}{}",
-    "null": b"null",
-    "number": b"5",
-    "text": b'"c4n4ry"',
-    "list": b"[1, null, {}]",
-    "single_quotes": b"{'id': 1}",
-    "comment": b'{"id": 1} // c4n4ry',
-    "control": b'{"name": "a\x00b"}',
-}
-
-
-@EACH
-@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_no_body_raises_anything_but_a_violation(kind: Any, sample: Any, body: Any) -> None:
-    """Whatever comes, it is read or it broke the contract; it is never repeated."""
-    shape = Shape(kind)
-    for attempt in (shape.read, read_json):
-        assert "c4n4ry" not in said(lambda attempt=attempt: attempt(body, WHERE))
-
-
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
-@given(data=st.data(), name=st.sampled_from(sorted(SAMPLES)))
-def test_a_body_with_anything_anywhere_is_read_or_is_a_violation(data: Any, name: Any) -> None:
-    """Values of a sample replaced by any JSON: no other exception, and no traceback of ours."""
-    kind, sample = SAMPLES[name]
-    for _ in range(data.draw(st.integers(1, 3))):
-        path = data.draw(st.sampled_from([path for path, _, _ in nodes(sample)]))
-        try:
-            sample = replaced(sample, path, data.draw(ANYTHING))
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier replacement has taken this path away
-    body = msgspec.json.encode(sample)
-    said(lambda: repr(Shape(kind).read(body, WHERE)))
-
-
-@given(data=st.data(), name=st.sampled_from(sorted(SAMPLES)))
-def test_a_body_with_bytes_changed_is_read_or_is_a_violation(data: Any, name: Any) -> None:
-    """Bytes of a sample replaced, cut out or put in: no other exception."""
-    kind, sample = SAMPLES[name]
-    body = bytearray(msgspec.json.encode(sample))
-    for _ in range(data.draw(st.integers(1, 6))):
-        start = data.draw(st.integers(0, len(body)))
-        end = min(len(body), start + data.draw(st.integers(0, 12)))
-        body[start:end] = data.draw(
-            st.binary(max_size=4) | st.sampled_from([b'"', b"}", b"null", b"-", b"\\u"])
-        )
-    said(lambda: repr(Shape(kind).read(bytes(body), WHERE)))

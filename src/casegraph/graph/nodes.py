@@ -18,7 +18,7 @@ async def fetch_node(reads: Reads, text: str) -> Any:
     wanted = ids.decode(text)
     match wanted.kind, wanted.parts:
         case Kind.CASE, (hub_id, case_id):
-            return await reads.cases.case(CaseKey(hub_id, case_id))
+            return await reads.cases.case_by_id(CaseKey(hub_id, case_id))
         case Kind.NOTE, (hub_id, case_id, note_id):
             return await reads.cases.note(NoteKey(CaseKey(hub_id, case_id), note_id))
         case Kind.REVIEW_ENTRY, (entry_id,):

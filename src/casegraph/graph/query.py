@@ -90,7 +90,7 @@ class Query:
     @staticmethod
     async def case(info: Info, hub_id: HubId, case_id: CaseId) -> am.Case | None:
         """Fetch one case with its details."""
-        return await info.context.reads.cases.case(case_key(hub_id, case_id))
+        return await info.context.reads.cases.case_by_id(case_key(hub_id, case_id))
 
     @resolved(
         graphql_type=Connection[Case] | None,

@@ -6,7 +6,7 @@ asked, so the page is cut here.
 Invariant: a key that does not exist is None, a key that could not be asked is an error.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -45,8 +45,9 @@ class NoteWindow:
 class CaseReads:
     """What one request reads of Action Management."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, has_program: Callable[[str], Awaitable[bool]]) -> None:
         self._sources = sources
+        self._has_program = has_program
         self._cases: Loader[CaseKey, Case | None] = Loader(one_by_one(self._ask_case))
         self._details: Loader[CaseKey, Case | None] = Loader(one_by_one(self._ask_details))
         self._notes: Loader[CaseKey, tuple[Note, ...]] = Loader(one_by_one(self._ask_notes))
@@ -57,6 +58,18 @@ class CaseReads:
     async def case(self, key: CaseKey) -> Case | None:
         """Return a case in whatever form is in hand, or ask for it."""
         return await self._cases.load(key)
+
+    async def case_by_id(self, key: CaseKey) -> Case | None:
+        """Return a case that a client named; None where its hub has none by this id.
+
+        Raises UpstreamNotFound when it is the hub that is missing: the vendor answers both alike.
+        Links use `case`, because they try hubs that need not hold the case.
+        """
+        case = await self._cases.load(key)
+        if case is None and not await self._has_program(key.hub_id):
+            what = "no such hub, or it has no program"
+            raise UpstreamNotFound("action_management", "case", what)
+        return case
 
     async def details(self, key: CaseKey) -> Case | None:
         """Return a case with the fields that lists leave out."""

@@ -7,11 +7,14 @@ same records can read them; whatever cannot be read is a miss.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from random import Random
+from time import monotonic
 from typing import Any, TypeVar
 
 import msgspec
 
+from casegraph.errors import UpstreamError, UpstreamNotFound
 from casegraph.loading.cache import Cache
 from casegraph.loading.flight import SingleFlight
 from casegraph.loading.lookup import LookUp
@@ -24,19 +27,40 @@ from casegraph.upstreams.decode import Shape, encode
 TTL_SECONDS = 300.0
 """Lists and roles change when an administrator edits the program; design default five minutes."""
 
+NEGATIVE_SECONDS = 15.0
+"""How long a hub without roles is remembered as such (reliability §3, negative entry)."""
+_MOST_FINDINGS = 1000
+"""Hubs so remembered; clients may make numbers up."""
+
 FLIGHT_SECONDS = 10.0
 """Time for one shared fetch: as long as a request has by default."""
 
 R = TypeVar("R")
 
 
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What asking a hub for its roles has shown when it brought none."""
+
+    has_program: bool
+    until: float
+
+
 class LookUps:
     """The look-ups of one process, shared by all requests."""
 
     def __init__(
-        self, sources: Sources, cache: Cache, random: Random, ttl_seconds: float = TTL_SECONDS
+        self,
+        sources: Sources,
+        cache: Cache,
+        random: Random,
+        ttl_seconds: float = TTL_SECONDS,
+        *,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._sources = sources
+        self._clock = clock
+        self._findings: dict[str, _Finding] = {}
         self._flight = SingleFlight()
 
         def look_up(name: str, decode: Callable[[bytes], R]) -> LookUp[R]:
@@ -60,6 +84,28 @@ class LookUps:
         client = self._sources.action_management
         roles = await self._get(self._roles, hub_id, lambda: client.roles(hub_id))
         return _stamped(roles, hub_id)
+
+    async def has_program(self, hub_id: str) -> bool:
+        """Return False when the vendor knows no such hub, or none with a program.
+
+        Costs at most the roles, once in five minutes; what they do not tell is taken for a yes.
+        """
+        finding = self._findings.get(hub_id)
+        if finding is not None and self._clock() < finding.until:
+            return finding.has_program
+        try:
+            await self.roles(hub_id)
+        except UpstreamError as error:
+            has_program = not isinstance(error, UpstreamNotFound)
+            self._remember(hub_id, _Finding(has_program, self._clock() + NEGATIVE_SECONDS))
+            return has_program
+        return True
+
+    def _remember(self, hub_id: str, finding: "_Finding") -> None:
+        self._findings.pop(hub_id, None)
+        if len(self._findings) >= _MOST_FINDINGS:
+            self._findings.pop(next(iter(self._findings)))
+        self._findings[hub_id] = finding
 
     async def hub_ids(self) -> tuple[str, ...]:
         """Return the hubs that the credentials may see."""

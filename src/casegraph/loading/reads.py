@@ -18,7 +18,7 @@ class Reads:
 
     def __init__(self, sources: Sources, look_ups: LookUps, links: Links) -> None:
         self.look_ups = look_ups
-        self.cases = CaseReads(sources)
+        self.cases = CaseReads(sources, look_ups.has_program)
         self.reviews = ReviewReads(sources)
         self.ratings = RatingReads(sources)
         self.customers = CustomerReads(sources)

@@ -12,6 +12,7 @@ from casegraph.transport.calls import Call, Effect, Reply
 from casegraph.transport.credentials import basic
 from casegraph.upstreams.base import Rest
 from casegraph.upstreams.ratings.client import RatingPage, Ratings
+from casegraph.upstreams.ratings.lock import LockedOut
 from casegraph.upstreams.ratings.session import REFUSED_PAUSE_SECONDS, SessionCredentials
 from casegraph.upstreams.ratings.simulator import Switches, create_app
 
@@ -42,7 +43,8 @@ def sign_in(stage: Any, store: Any, clock: Any, exchange: Any, hours: Any) -> An
     def sign_in(password: Any = PASSWORD, *, around: Any = None, **switches: Any) -> Any:
         app = create_app(store, Switches(**switches), now=clock)
         stage.play(app if around is None else around(app))
-        send = SessionCredentials(exchange.send, basic(EMAIL, password), clock=hours)
+        wire = LockedOut(exchange.send)
+        send = SessionCredentials(wire, basic(EMAIL, password), clock=hours)
         client = Ratings(Rest("ratings", stage.url, "/api/v1", send))
         client.sessions = app.state.sessions
         return client
@@ -246,6 +248,27 @@ async def test_a_tenant_without_sessions_is_served_with_basic(hours: Any) -> Non
         await send(CALL)
     assert ["authorization" in headers for headers in inside.calls] == [True, True, False]
     assert inside.calls[2]["x-session-id"] == "s1"
+
+
+async def test_a_tenant_that_came_to_have_sessions_is_signed_in_to_once(hours: Any) -> None:
+    """Once a session was seen, its loss is again one sign-in for all."""
+    seen: list[str] = []
+
+    async def tenant(call: Any) -> Any:
+        is_first = not seen
+        proof = "basic" if "authorization" in call.headers else "session"
+        seen.append(proof)
+        await asyncio.sleep(0)
+        if proof == "session":
+            return Reply(454, {}, b"{}")
+        return Reply(200, {}, b"{}" if is_first else SESSION)
+
+    send = SessionCredentials(tenant, "Basic x", clock=hours)
+    await send(CALL)
+    await send(CALL)
+    assert seen == ["basic", "basic"]
+    await asyncio.gather(*(send(CALL) for _ in range(10)))
+    assert seen.count("basic") == 3
 
 
 @pytest.mark.parametrize(

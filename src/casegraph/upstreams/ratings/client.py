@@ -16,6 +16,7 @@ from casegraph.transport.calls import Effect, Reply
 from casegraph.upstreams.base import Operation, Rest, raise_for_status
 from casegraph.upstreams.decode import Shape
 from casegraph.upstreams.paths import Segment, int63, rating_hash
+from casegraph.upstreams.ratings.lock import LOCKED
 from casegraph.upstreams.ratings.records import (
     CaseSummaries,
     CaseSummary,
@@ -62,9 +63,6 @@ _RATING = Shape[OneRating](OneRating)
 _SUMMARIES = Shape[CaseSummaries](CaseSummaries)
 _SUMMARY = Shape[OneCaseSummary](OneCaseSummary)
 _NOTHING = Shape[Envelope](Envelope)
-
-_LOCKED = "AUTHENTICATION_LOCKED"
-"""After too many failed sign-ins; the vendor asks never to try again with these credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +191,7 @@ class Ratings:
             codes = error_codes(reply.body)
             if codes & _OUR_FAULT:
                 raise self._rest.where(operation).violation("an address the vendor does not know")
-            if _LOCKED in codes:
+            if LOCKED in codes:
                 what = "the vendor has locked the gateway's credentials"
                 raise CredentialsRefused(self._rest.upstream, operation.name, what)
         raise_for_status(self._rest.upstream, operation.name, reply, status)

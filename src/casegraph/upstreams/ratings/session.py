@@ -2,8 +2,8 @@
 
 Contract §2.6: a request with Basic makes a new session each time and is slower; the answer carries
 `session_id`, which every later call sends as `X-Session-ID`. 454 says that the session is gone.
-A refused sign-in is not tried again for a minute, because a few of them lock the account; once it
-is locked, never, as the vendor asks (§2.7).
+A refused sign-in is not tried again for a minute, because a few of them lock the account; what
+follows once it is locked is the matter of `lock`.
 Invariant: one sign-in at a time. It costs no call of its own: the first call that is needed makes
 it. Both credentials are never sent together, which the vendor answers with 454.
 """
@@ -94,9 +94,7 @@ class SessionCredentials:
 
 def _pause_after(reply: Reply) -> float:
     """Return how long no sign-in may follow this answer to one, in seconds."""
-    if reply.status == 429 and "AUTHENTICATION_LOCKED" in error_codes(reply.body):  # noqa: PLR2004  one of the vendor's two meanings of it
-        return float("inf")
-    half_way = reply.status == 403 and _WANTS_A_PERSON & error_codes(reply.body)  # noqa: PLR2004  the same
+    half_way = reply.status == 403 and _WANTS_A_PERSON & error_codes(reply.body)  # noqa: PLR2004  a refusal in two steps
     return REFUSED_PAUSE_SECONDS if reply.status == 401 or half_way else 0.0  # noqa: PLR2004  a refusal
 
 

@@ -1,0 +1,37 @@
+"""Kayako's lock: once the vendor says AUTHENTICATION_LOCKED, nothing is sent any more.
+
+Contract §2.7: the code comes with a 429 that is no rate limit, after too many failed sign-ins, and
+the vendor asks never to try again with these credentials. So neither the rate gate nor the retries
+may see that answer: the one would remember a pause, the other would ask again. It stands between
+the credentials and the wire, so that a call which waited for somebody else's sign-in is held too.
+Invariant: after the answer that tells of the lock no call is begun for the life of the process; a
+new start, with other credentials, is what ends it.
+"""
+
+from casegraph.errors import CredentialsRefused
+from casegraph.transport.calls import Call, Reply, Send
+from casegraph.upstreams.ratings.records import error_codes
+
+LOCKED = "AUTHENTICATION_LOCKED"
+"""After too many failed sign-ins; the vendor asks never to try again with these credentials."""
+
+_TOO_MANY = 429
+_WHAT = "the vendor has locked the gateway's credentials"
+
+
+class LockedOut:
+    """Lets calls through until one is answered with the lock."""
+
+    def __init__(self, inner: Send) -> None:
+        self._inner = inner
+        self._is_locked = False
+
+    async def __call__(self, call: Call) -> Reply:
+        """Send the call; raises CredentialsRefused for the lock, unsent ever after."""
+        if self._is_locked:
+            raise CredentialsRefused(call.upstream, call.operation, _WHAT, sent=False)
+        reply = await self._inner(call)
+        if reply.status == _TOO_MANY and LOCKED in error_codes(reply.body):
+            self._is_locked = True
+            raise CredentialsRefused(call.upstream, call.operation, _WHAT)
+        return reply
