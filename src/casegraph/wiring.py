@@ -32,7 +32,13 @@ from casegraph.telemetry.observer import Observer, SilentObserver
 from casegraph.telemetry.vocabulary import BreakerState
 from casegraph.transport.calls import Send
 from casegraph.transport.chain import Chain, ChainConfig, Surroundings, build_chain
-from casegraph.transport.credentials import FixedHeaders, Renewable, basic, header_name, header_value
+from casegraph.transport.credentials import (
+    FixedHeaders,
+    Renewable,
+    basic,
+    header_name,
+    header_value,
+)
 from casegraph.transport.exchange import Exchange, ExchangeConfig
 from casegraph.transport.exchange_httpx import HttpxExchange
 from casegraph.transport.exchange_pyreqwest import PyreqwestExchange
@@ -241,7 +247,7 @@ def _customer_cases(settings: CustomerCasesSettings, bench: _Bench) -> CustomerC
     origin, base = split_base(f"{prefix}URL", settings.url)
     header = header_name(f"{prefix}AUTH_HEADER", settings.auth_header)
     value = header_value(f"{prefix}AUTH_VALUE", _secret(settings.auth_value))
-    chain = bench.chain(name, settings, lambda send: FixedHeaders(send, {header.lower(): value}))
+    chain = bench.chain(name, settings, lambda send: FixedHeaders(send, {header: value}))
     return CustomerCases(bench.rest(name, origin, base, chain, max_bytes=_CUSTOMER_CASES_MAX_BYTES))
 
 
