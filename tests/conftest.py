@@ -1,6 +1,9 @@
 """Fixtures that many rooms share: one sandbox and one gateway a session, both on real sockets."""
 
+import logging
 import os
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +19,21 @@ def _no_settings_from_outside() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("CASEGRAPH_")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """End with the test what it has set of the process's logging and hooks."""
+    loggers = [logging.getLogger(), logging.getLogger("casegraph"), logging.getLogger("uvicorn")]
+    before = [(logger, logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
+    yield
+    logging.captureWarnings(capture=False)
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
+    for logger, level, propagate, handlers in before:
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")
