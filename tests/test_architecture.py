@@ -1,6 +1,7 @@
 """The diagram of the rooms and the house rules that a machine can hold."""
 
 import ast
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,17 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
+@pytest.fixture
+def _loggers_as_before() -> Iterator[None]:
+    """Switch the loggers on again that the linter's own set-up of logging switches off."""
+    known = [each for each in logging.root.manager.loggerDict.values() if hasattr(each, "disabled")]
+    before = [(logger, logger.disabled) for logger in known]
+    yield
+    for logger, disabled in before:
+        logger.disabled = disabled
+
+
+@pytest.mark.usefixtures("_loggers_as_before")
 def test_rooms_know_only_what_the_diagram_allows(capsys: pytest.CaptureFixture[str]) -> None:
     """Every contract of pyproject.toml is kept."""
     code = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)

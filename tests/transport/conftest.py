@@ -1,4 +1,4 @@
-"""Real exchanges over loopback, and calls to send with them."""
+"""Real exchanges over loopback, both kinds, and calls to send with them."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -9,6 +9,7 @@ import pytest
 from casegraph.transport.calls import Call, Effect
 from casegraph.transport.exchange import ExchangeConfig
 from casegraph.transport.exchange_httpx import HttpxExchange
+from casegraph.transport.exchange_pyreqwest import PyreqwestExchange
 
 
 @pytest.fixture(scope="session")
@@ -17,18 +18,40 @@ def _tls() -> ssl.SSLContext:
 
 
 @pytest.fixture
-async def open_exchange(_tls: ssl.SSLContext) -> AsyncIterator[Any]:
-    """Open an exchange under given bounds; all are closed when the test ends."""
+async def open_httpx(_tls: ssl.SSLContext) -> AsyncIterator[Any]:
+    """Open httpx exchanges, for what only they do; all are closed when the test ends."""
     opened = []
 
-    def open_exchange(**bounds: Any) -> HttpxExchange:
-        exchange = HttpxExchange(ExchangeConfig(**bounds), _tls)
+    def open_httpx(**bounds: Any) -> HttpxExchange:
+        tls = None if "ca_file" in bounds else _tls
+        exchange = HttpxExchange(ExchangeConfig(**bounds), tls)
         opened.append(exchange)
         return exchange
 
-    yield open_exchange
+    yield open_httpx
     for exchange in opened:
         await exchange.close()
+
+
+@pytest.fixture
+async def open_pyreqwest() -> AsyncIterator[Any]:
+    """Open exchanges of the default kind; all are closed when the test ends."""
+    opened = []
+
+    def open_pyreqwest(**bounds: Any) -> PyreqwestExchange:
+        exchange = PyreqwestExchange(ExchangeConfig(**bounds))
+        opened.append(exchange)
+        return exchange
+
+    yield open_pyreqwest
+    for exchange in opened:
+        await exchange.close()
+
+
+@pytest.fixture(params=["pyreqwest", "httpx"])
+def open_exchange(request: pytest.FixtureRequest, open_httpx: Any, open_pyreqwest: Any) -> Any:
+    """Open an exchange under given bounds, of each kind in turn."""
+    return {"pyreqwest": open_pyreqwest, "httpx": open_httpx}[request.param]
 
 
 @pytest.fixture

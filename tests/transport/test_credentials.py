@@ -1,6 +1,7 @@
 """Proofs that are renewed once, however many calls find them stale."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -182,6 +183,29 @@ async def test_a_renewal_nobody_waits_for_still_counts(upstream: Any, call_to: A
         await asyncio.wait({renewal})
     assert (await chain(call_to(ORIGIN))).status == 200
     assert upstream.issued == 2
+
+
+async def test_a_failed_renewal_that_nobody_waited_for_is_silent(
+    upstream: Any, call_to: Any
+) -> None:
+    """Its exception is read, so that the loop has nothing to complain about."""
+    complaints: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+    upstream.failure = UpstreamUnavailable("somebody", "token", "down")
+    upstream.open.clear()
+    chain = upstream.chain
+    leaving = asyncio.create_task(chain(call_to(ORIGIN)))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    upstream.open.set()
+    await asyncio.wait({chain._renewal})
+    del leaving
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
 
 
 async def test_a_failed_renewal_reaches_all_who_wait_and_the_next_call_tries_again(

@@ -68,6 +68,7 @@ async def test_a_complete_answer_comes_back_as_it_is(open_exchange: Any, call_to
         "host": server.origin.removeprefix("http://"),
         "accept": "application/json",
         "accept-encoding": "identity",
+        "user-agent": "casegraph",
         "content-length": "2",
     }
 

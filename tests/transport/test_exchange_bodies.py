@@ -161,11 +161,11 @@ async def test_an_empty_body_needs_no_gzip_frame(open_exchange: Any, call_to: An
     assert (reply.status, reply.body) == (404, b"")
 
 
-async def test_a_connection_with_unread_data_is_not_used_again(
+async def test_what_is_left_of_a_refused_body_is_nobodys_answer(
     open_exchange: Any, call_to: Any
 ) -> None:
-    """After a refused body the next call gets its own answer on a new connection."""
-    answers = [response(b"1" * (CAP + 1)), response(b"[2]")]
+    """After a refused body the next call gets its own answer."""
+    answers = [response(b"1" * (CAP + 1), length=16 * MEGABYTE), response(b"[2]")]
 
     async def answer(visit: Any) -> None:
         await visit.send(answers.pop(0))
@@ -175,7 +175,6 @@ async def test_a_connection_with_unread_data_is_not_used_again(
         with pytest.raises(ContractViolation):
             await exchange.send(call_to(server.origin, max_bytes=CAP))
         reply = await exchange.send(call_to(server.origin, max_bytes=CAP))
-        assert server.connections == 2
     assert reply.body == b"[2]"
 
 

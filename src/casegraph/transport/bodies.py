@@ -9,7 +9,7 @@ is never taken for a whole one.
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -17,25 +17,43 @@ from casegraph.errors import ContractViolation, InvalidArgument, UpstreamUnavail
 from casegraph.transport.calls import Call, Effect, Reply
 
 _ORIGIN = re.compile(r"https?://[^/?#@\\\s]+", re.ASCII)
+_TARGET = re.compile(r"/[!-\"$-~]*", re.ASCII)
+"""Visible ASCII without `#`: a fragment would never reach the upstream, and cut the query off."""
 _METHOD = re.compile(r"[A-Z]{1,16}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?", re.ASCII)
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
 """Headers that decide where a request goes and where it ends; never a caller's."""
+_OURS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "casegraph"}
+"""The same whichever client sends, and without its name and version."""
 _BODILESS = frozenset({204, 304})
 
 
 def check_sendable(call: Call) -> None:
-    """Refuse an origin, method or header that HTTP does not allow; never repeats the value."""
-    address = _ORIGIN.fullmatch(call.origin) and _METHOD.fullmatch(call.method)
+    """Refuse what HTTP does not allow in origin, target, method or headers; repeats no value."""
+    address = _ORIGIN.fullmatch(call.origin) and _TARGET.fullmatch(call.target)
     headers = all(
         _HEADER_NAME.fullmatch(name)
         and _HEADER_VALUE.fullmatch(value)
         and name.lower() not in _FRAMING
         for name, value in call.headers.items()
     )
-    if not (address and headers):
+    if not (address and headers and _METHOD.fullmatch(call.method)):
         raise InvalidArgument(f"{call.upstream}: this cannot be sent.")
+
+
+def outgoing(call: Call) -> dict[str, str]:
+    """Return the headers to send, names in lower case: the caller's over ours."""
+    return _OURS | {name.lower(): value for name, value in call.headers.items()}
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return headers by name in lower case; a repeated one joined, so that two codings show."""
+    known: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        known[key] = f"{known[key]}, {value}" if key in known else value
+    return known
 
 
 class BodyReader:

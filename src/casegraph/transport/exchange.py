@@ -22,6 +22,8 @@ class ExchangeConfig:
     """Connections at most; also the number of requests on the wire, so none queues in the pool."""
     keep_alive: int = 16
     keep_alive_seconds: float = 5.0
+    ca_file: str | None = None
+    """Authorities in PEM that are trusted beside the usual ones; nothing turns checking off."""
 
 
 class Exchange(Protocol):

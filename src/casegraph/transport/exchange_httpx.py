@@ -12,7 +12,6 @@ Invariant: what is sent has exactly the origin and the target of the call, or no
 """
 
 import asyncio
-import re
 import ssl
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
@@ -22,17 +21,17 @@ from typing import Any, cast
 import httpx
 
 from casegraph.errors import (
+    CertificateRefused,
     DeadlineExceeded,
     InvalidArgument,
     UpstreamUnavailable,
 )
-from casegraph.transport.bodies import BodyReader, check_sendable, whole
+from casegraph.transport.bodies import BodyReader, check_sendable, joined, outgoing, whole
 from casegraph.transport.calls import Call, Reply
 from casegraph.transport.exchange import ExchangeConfig
 
 _CONNECTED = "http11.send_request_headers.started"
 _CLOSING = "http11.response_closed.started"
-_ORIGIN = re.compile(r"https?://[^/?#@\\\s]+")
 _LARGEST_PORT = 65_535
 
 
@@ -44,7 +43,7 @@ class HttpxExchange:
     ) -> None:
         self._config = config or ExchangeConfig()
         # Reading the system's certificates takes 20 ms and more: several exchanges may share them.
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or _trusting(self._config.ca_file)
         self._pool = self._open()
         self._slots = asyncio.Semaphore(self._config.pool)
         self._running: set[asyncio.Task[Any]] = set()
@@ -120,7 +119,7 @@ class HttpxExchange:
             request = httpx.Request(
                 call.method,
                 call.origin + call.target,
-                headers={"accept-encoding": "identity", **call.headers},
+                headers=outgoing(call),
                 content=call.body,
                 extensions={
                     "timeout": {
@@ -152,8 +151,10 @@ class HttpxExchange:
             raise _unavailable(call, attempt, "no connection in time") from None
         except httpx.TimeoutException:
             raise _late(call, attempt) from None
-        except (httpx.HTTPError, OSError, UnicodeError):
+        except (httpx.HTTPError, OSError, UnicodeError) as error:
             # Their texts may hold headers or the address.
+            if not attempt.is_sent and _is_about_certificates(error):
+                raise CertificateRefused(call.upstream, call.operation) from None
             raise _unavailable(call, attempt, "the connection failed") from None
         except asyncio.CancelledError:
             if not self._closing:
@@ -226,8 +227,17 @@ def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode()}"
 
 
-def _lower(headers: httpx.Headers) -> Mapping[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    tls = ssl.create_default_context()
+    if ca_file is not None:
+        tls.load_verify_locations(ca_file)
+    return tls
+
+
+def _is_about_certificates(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 async def _exchange(
@@ -235,7 +245,7 @@ async def _exchange(
 ) -> Reply:
     response = await transport.handle_async_request(request)
     try:
-        headers = _lower(response.headers)
+        headers = joined(response.headers.multi_items())
         reader = BodyReader(call, headers)
         async for chunk in cast("AsyncIterable[bytes]", response.stream):
             reader.feed(chunk)

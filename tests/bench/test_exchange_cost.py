@@ -1,0 +1,15 @@
+"""The bound on what a call may cost; see exchange_cost for how it is measured."""
+
+import pytest
+
+from bench.exchange_cost import answering, measured
+
+MOST_MICROSECONDS = 120
+
+
+@pytest.mark.bench
+async def test_a_call_over_the_default_exchange_costs_little() -> None:
+    """At 20 at once the median of five rounds is at most 120 µs of CPU a call."""
+    with answering() as origin:
+        cost = await measured("pyreqwest", origin, at_once=20)
+    assert cost.typical <= MOST_MICROSECONDS, cost.rounds
