@@ -30,6 +30,7 @@ from casegraph.settings_groups import (
 )
 from casegraph.telemetry.observer import Observer, SilentObserver
 from casegraph.telemetry.vocabulary import BreakerState
+from casegraph.transport.breaker import State
 from casegraph.transport.calls import Send
 from casegraph.transport.chain import Chain, ChainConfig, Surroundings, build_chain
 from casegraph.transport.credentials import (
@@ -67,6 +68,13 @@ _EXCHANGES: Mapping[str, Callable[[ExchangeConfig], Exchange]] = {
     "pyreqwest": PyreqwestExchange,
     "httpx": HttpxExchange,
 }
+
+_TOLD: Mapping[State, BreakerState] = {
+    State.CLOSED: BreakerState.CLOSED,
+    State.OPEN: BreakerState.OPEN,
+    State.HALF_OPEN: BreakerState.PROBING,
+}
+"""A breaker's states as logs and metrics name them; the two rooms do not know each other."""
 
 Prove = Callable[[Send], Send]
 """Puts the credentials layer of one upstream in front of its exchange."""
@@ -128,7 +136,7 @@ class _Bench:
             self._pace(name, PaceConfig(upstream.max_per_second, upstream.burst)),
             config,
             self.around,
-            on_breaker=lambda state: self.observer.breaker_changed(name, BreakerState(state.value)),
+            on_breaker=lambda state: self.observer.breaker_changed(name, _TOLD[state]),
             on_gate_wait=lambda seconds: self.observer.gate_waited(name, seconds),
         )
         self.chains[name] = made

@@ -115,6 +115,63 @@ async def test_a_caller_that_leaves_takes_nothing_from_the_others() -> None:
     assert batches.asked == [["a"]]
 
 
+async def test_work_that_nobody_waits_for_is_cancelled() -> None:
+    """When all who wait for a batch have left, its calls end; while one is left they go on."""
+    running = asyncio.Event()
+    ended: list[str] = []
+
+    async def load(key: str) -> str:
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(key)
+        return key
+
+    loader = Loader(one_by_one(load))
+    callers = [asyncio.create_task(loader.load(key)) for key in ("a", "b", "a")]
+    await running.wait()
+    for caller in callers[:2]:
+        caller.cancel()
+    await asyncio.wait(callers[:2])
+    assert ended == []
+
+    callers[2].cancel()
+    await asyncio.wait(callers)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert sorted(ended) == ["a", "b"]
+
+
+async def test_a_key_whose_work_was_cancelled_can_be_asked_again() -> None:
+    """Who comes after the last one has left finds no trace of it, and is no victim of it."""
+    batches = Batches({"a": 1})
+    batches.gate.clear()
+    loader = Loader(batches)
+    leaving = asyncio.create_task(loader.load("a"))
+    await batches.arrived.wait()
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    batches.gate.set()
+
+    assert await loader.load("a") == 1
+    assert batches.asked == [["a"], ["a"]]
+
+
+async def test_who_leaves_before_the_batch_is_sent_costs_no_call() -> None:
+    """A key whose only caller left at once is never asked."""
+    batches = Batches({"a": 1, "b": 2})
+    loader = Loader(batches)
+    leaving = asyncio.create_task(loader.load("a"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait({leaving})
+
+    assert await loader.load("b") == 2
+    assert batches.asked == [["b"]]
+
+
 async def test_everyone_may_leave_before_the_key_fails() -> None:
     """A failure that nobody waits for any more is kept for later and warns of nothing."""
     batches = Batches({"a": ValueError("too late")})

@@ -1,0 +1,182 @@
+"""A client that leaves: its calls are cancelled, everybody else's go on, and the log says so."""
+
+import json
+import logging
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from support.crowd import at_once
+from support.gateway import Answer, Gateway, running_gateway
+from support.registry import EVERYTHING, REGISTRY, ask_everything, plan_for, rehearsing, variables
+from support.rehearsed import until
+from support.upstreams import Upstreams, running_upstreams
+
+GONE_SECONDS = 0.5
+"""Promised are 100 ms; the rest is for a machine that runs other things too."""
+LISTS = "query($hub: ID!) { programLists(hubId: $hub) { name } }"
+
+
+@pytest.fixture(scope="module")
+def _own() -> Iterator[Upstreams]:
+    with running_upstreams(cases=60) as running:
+        yield running
+        running.sandbox.faults.clear()
+
+
+@pytest.fixture
+def own(_own: Upstreams) -> Upstreams:
+    """Return a sandbox whose calls in flight are this test's alone."""
+    until(lambda: busy(_own) == 0)
+    _own.mark()
+    return _own
+
+
+@pytest.fixture
+def fresh(own: Upstreams) -> Iterator[Gateway]:
+    """Return a gateway that remembers nothing."""
+    with running_gateway(own.environment) as running:
+        yield running
+
+
+class Client:
+    """A client that can leave in the middle."""
+
+    def __init__(self, gateway: Gateway, query: str, asked: dict[str, str]) -> None:
+        parts = urlsplit(gateway.url)
+        body = json.dumps({"query": query, "variables": asked}).encode()
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        self._socket = socket.create_connection((str(parts.hostname), int(parts.port or 0)))
+        self._socket.sendall(head.encode() + body)
+
+    def leave(self) -> None:
+        """Close the connection without having read anything."""
+        self._socket.close()
+
+
+def busy(upstreams: Upstreams, upstream: str | None = None) -> int:
+    """Return how many calls the sandbox has in hand."""
+    traffic = upstreams.sandbox.traffic
+    names = REGISTRY if upstream is None else [upstream]
+    return sum(traffic[name].snapshot()["in_flight"] for name in names)
+
+
+def outcomes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return how the requests ended, as the log has it."""
+    told = [getattr(record, "fields", {}) for record in caplog.records]
+    return [fields["outcome"] for fields in told if "upstreamCalls" in fields]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "kind", "within"),
+    [
+        ("pyreqwest", "hang_after_headers", GONE_SECONDS),
+        ("httpx", "hang_after_headers", GONE_SECONDS),
+        ("httpx", "hang", GONE_SECONDS),
+        # The default client cannot end a request that waits for headers before its own time-out.
+        ("pyreqwest", "hang", 3 + GONE_SECONDS),
+    ],
+)
+def test_calls_of_a_client_that_left_are_cancelled(
+    own: Upstreams, caplog: pytest.LogCaptureFixture, exchange: str, kind: str, within: float
+) -> None:
+    """All four upstreams see their connections closed, and the log says client_gone at once."""
+    caplog.set_level(logging.INFO, "casegraph")
+    settings = {**own.environment, "CASEGRAPH_EXCHANGE": exchange}
+    with running_gateway(settings) as fresh:
+        with rehearsing(own, plan_for(*REGISTRY, kind=kind)):
+            client = Client(fresh, EVERYTHING, variables(own))
+            until(lambda: busy(own) == len(REGISTRY))
+            left = time.perf_counter()
+            client.leave()
+            until(lambda: outcomes(caplog), patience=GONE_SECONDS)
+            until(lambda: busy(own) == 0)
+            took = time.perf_counter() - left
+
+        assert took <= within
+        assert outcomes(caplog) == ["client_gone"]
+        assert ask_everything(fresh, own).data
+
+
+def test_calls_below_a_case_are_cancelled_too(fresh: Gateway, own: Upstreams) -> None:
+    """Calls that a list's rows made, and those that wait for a place, end with their client."""
+    query = """query($hub: ID!) { cases(hubId: $hub, first: 20) { nodes {
+      dueAt notes { nodes { text } } ratings { totalCount } } } }"""
+    hang = {"operations": {"*": [{"kind": "hang_after_headers", "times": "forever"}]}}
+    with rehearsing(own, {"ratings": hang}):
+        client = Client(fresh, query, variables(own))
+        # The session is signed in to by one call; the others wait for it, and more for a place.
+        until(lambda: busy(own, "ratings") >= 1)
+        left = time.perf_counter()
+        client.leave()
+        until(lambda: busy(own) == 0)
+        took = time.perf_counter() - left
+        seen = sum(own.calls("ratings").values())
+        threading.Event().wait(0.2)
+        later = sum(own.calls("ratings").values())
+
+    assert took <= GONE_SECONDS
+    assert seen == later
+
+
+def test_hundreds_of_aborted_requests_leave_the_pools_intact(
+    fresh: Gateway, own: Upstreams
+) -> None:
+    """200 clients leave within 30 ms; then 50 good requests are all whole, nothing is in flight."""
+    chance = random.Random(3)  # noqa: S311 - no secret
+    slow = {"kind": "slow", "delay_ms": 15, "times": "forever"}
+    part = {"operations": {"*": [slow]}}
+    with rehearsing(own, dict.fromkeys(REGISTRY, part)):
+        for _ in range(50):
+            clients = [Client(fresh, EVERYTHING, variables(own)) for _ in range(4)]
+            for client in clients:
+                threading.Event().wait(chance.uniform(0, 0.03) / len(clients))
+                client.leave()
+        until(lambda: busy(own) == 0)
+
+    answers = at_once(fresh, 50, lambda each: ask_everything(each, own))
+    assert [answer.response.status_code for answer in answers] == [200] * 50
+    assert [answer.codes for answer in answers] == [{}] * 50
+    until(lambda: busy(own) == 0)
+
+
+def test_a_shared_answer_survives_a_caller_that_leaves(fresh: Gateway, own: Upstreams) -> None:
+    """Two ask for the same lists, the first one leaves, the second has its answer by one call."""
+    slow = {"operations": {"lists": [{"kind": "slow", "delay_ms": 600}]}}
+    answers: list[Answer] = []
+    with rehearsing(own, {"action_management": slow}):
+        first = Client(fresh, LISTS, variables(own))
+        until(lambda: busy(own) == 1)
+        second = threading.Thread(target=lambda: answers.append(fresh.ask(LISTS, variables(own))))
+        second.start()
+        threading.Event().wait(0.2)  # so that it has joined; if late, it would ask anew
+        first.leave()
+        second.join(10)
+
+    assert answers[0].data["programLists"]
+    assert own.calls() == {"action_management.lists": 1}
+
+
+def test_a_shared_answer_that_nobody_waits_for_is_given_up(fresh: Gateway, own: Upstreams) -> None:
+    """When the last caller has left, the shared call is cancelled; the next one asks anew."""
+    hang = {"operations": {"lists": [{"kind": "hang_after_headers"}]}}
+    with rehearsing(own, {"action_management": hang}):
+        clients = [Client(fresh, LISTS, variables(own)) for _ in range(3)]
+        until(lambda: busy(own) == 1)
+        left = time.perf_counter()
+        for client in clients:
+            client.leave()
+        until(lambda: busy(own) == 0)
+        took = time.perf_counter() - left
+
+    assert took <= GONE_SECONDS
+    assert fresh.ask(LISTS, variables(own)).data["programLists"]
+    assert own.calls() == {"action_management.lists": 2}
