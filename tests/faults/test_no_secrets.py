@@ -26,7 +26,7 @@ from support.gateway import Gateway
 from support.redis_server import PASSWORD, RedisServer, needs_redis, running_redis
 from support.registry import REGISTRY, ask_everything, rehearsing, variables
 from support.rehearsed import until
-from support.upstreams import Upstreams
+from support.upstreams import Upstreams, running_upstreams
 
 HASH = "canaryHash7f3a"
 TOKEN = "canary-access-token"
@@ -92,6 +92,13 @@ def process(settings: dict[str, str], written: Path) -> Iterator[Gateway]:
         finally:
             child.send_signal(signal.SIGTERM)
             child.wait(30)
+
+
+@pytest.fixture
+def upstreams() -> Iterator[Upstreams]:
+    """Return a sandbox of its own: wrong credentials lock an account for all who share it."""
+    with running_upstreams(cases=60) as running:
+        yield running
 
 
 def provoked(gateway: Gateway, upstreams: Upstreams, some: list[dict[str, Any]]) -> list[str]:
