@@ -23,8 +23,8 @@ from time import process_time
 
 from casegraph.transport.calls import Call, Effect
 from casegraph.transport.exchange import Exchange, ExchangeConfig
+from casegraph.transport.exchange_aiohttp import AiohttpExchange
 from casegraph.transport.exchange_httpx import HttpxExchange
-from casegraph.transport.exchange_pyreqwest import PyreqwestExchange
 
 AT_ONCE = (1, 8, 20, 60)
 ROUNDS = 5
@@ -34,10 +34,10 @@ ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 ) + BODY
 EXCHANGES: dict[str, Callable[[ExchangeConfig], Exchange]] = {
-    "pyreqwest": PyreqwestExchange,
+    "aiohttp": AiohttpExchange,
     "httpx": HttpxExchange,
 }
-LIBRARIES = ("pyreqwest", "httpx", "httpcore")
+LIBRARIES = ("aiohttp", "httpx", "httpcore")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def answering() -> Iterator[str]:
 
 async def measured(name: str, origin: str, at_once: int, calls: int = CALLS) -> Cost:
     """Return what a call costs over this exchange, after as many calls to warm it up."""
-    exchange = EXCHANGES[name](ExchangeConfig(pool=at_once, keep_alive=at_once))
+    exchange = EXCHANGES[name](ExchangeConfig(pool=at_once))
     call = Call("bench", "thing", Effect.READ, "GET", origin, "/v1/thing")
 
     async def batch() -> float:

@@ -17,8 +17,10 @@ from support.registry import EVERYTHING, REGISTRY, ask_everything, plan_for, reh
 from support.rehearsed import until
 from support.upstreams import Upstreams, running_upstreams
 
-GONE_SECONDS = 0.5
-"""Promised are 100 ms; the rest is for a machine that runs other things too."""
+GONE_SECONDS = 0.1
+"""What is promised. One of a few tries must keep it: the machine runs other things too."""
+TRIES = 4
+PATIENCE_SECONDS = 0.5
 LISTS = "query($hub: ID!) { programLists(hubId: $hub) { name } }"
 
 
@@ -75,34 +77,32 @@ def outcomes(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [fields["outcome"] for fields in told if "upstreamCalls" in fields]
 
 
-@pytest.mark.parametrize(
-    ("exchange", "kind", "within"),
-    [
-        ("pyreqwest", "hang_after_headers", GONE_SECONDS),
-        ("httpx", "hang_after_headers", GONE_SECONDS),
-        ("httpx", "hang", GONE_SECONDS),
-        # The default client cannot end a request that waits for headers before its own time-out.
-        ("pyreqwest", "hang", 3 + GONE_SECONDS),
-    ],
-)
-def test_calls_of_a_client_that_left_are_cancelled(
-    own: Upstreams, caplog: pytest.LogCaptureFixture, exchange: str, kind: str, within: float
-) -> None:
-    """All four upstreams see their connections closed, and the log says client_gone at once."""
-    caplog.set_level(logging.INFO, "casegraph")
-    settings = {**own.environment, "CASEGRAPH_EXCHANGE": exchange}
-    with running_gateway(settings) as fresh:
-        with rehearsing(own, plan_for(*REGISTRY, kind=kind)):
-            client = Client(fresh, EVERYTHING, variables(own))
-            until(lambda: busy(own) == len(REGISTRY))
-            left = time.perf_counter()
-            client.leave()
-            until(lambda: outcomes(caplog), patience=GONE_SECONDS)
-            until(lambda: busy(own) == 0)
-            took = time.perf_counter() - left
+def left_behind(gateway: Gateway, own: Upstreams, caplog: pytest.LogCaptureFixture) -> float:
+    """Leave four hanging calls; returns the seconds till no upstream has any of them in hand."""
+    caplog.clear()
+    client = Client(gateway, EVERYTHING, variables(own))
+    until(lambda: busy(own) == len(REGISTRY))
+    left = time.perf_counter()
+    client.leave()
+    until(lambda: outcomes(caplog), patience=PATIENCE_SECONDS)
+    until(lambda: busy(own) == 0, patience=PATIENCE_SECONDS)
+    took = time.perf_counter() - left
+    assert outcomes(caplog) == ["client_gone"]
+    return took
 
-        assert took <= within
-        assert outcomes(caplog) == ["client_gone"]
+
+@pytest.mark.parametrize("kind", ["hang", "hang_after_headers"])
+@pytest.mark.parametrize("exchange", [None, "httpx"], ids=["default", "httpx"])
+def test_calls_of_a_client_that_left_are_cancelled(
+    own: Upstreams, caplog: pytest.LogCaptureFixture, exchange: str | None, kind: str
+) -> None:
+    """All four upstreams see their connections closed within 100 ms, and the log says why."""
+    caplog.set_level(logging.INFO, "casegraph")
+    chosen = {} if exchange is None else {"CASEGRAPH_EXCHANGE": exchange}
+    with running_gateway({**own.environment, **chosen}) as fresh:
+        with rehearsing(own, plan_for(*REGISTRY, kind=kind)):
+            took = [left_behind(fresh, own, caplog) for _ in range(TRIES)]
+        assert min(took) <= GONE_SECONDS, took
         assert ask_everything(fresh, own).data
 
 
@@ -123,7 +123,7 @@ def test_calls_below_a_case_are_cancelled_too(fresh: Gateway, own: Upstreams) ->
         threading.Event().wait(0.2)
         later = sum(own.calls("ratings").values())
 
-    assert took <= GONE_SECONDS
+    assert took <= PATIENCE_SECONDS
     assert seen == later
 
 
@@ -177,6 +177,6 @@ def test_a_shared_answer_that_nobody_waits_for_is_given_up(fresh: Gateway, own: 
         until(lambda: busy(own) == 0)
         took = time.perf_counter() - left
 
-    assert took <= GONE_SECONDS
+    assert took <= PATIENCE_SECONDS
     assert fresh.ask(LISTS, variables(own)).data["programLists"]
     assert own.calls() == {"action_management.lists": 2}

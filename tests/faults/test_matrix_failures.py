@@ -88,7 +88,7 @@ FAULTS = [
     hanging("hang"),
     hanging("hang_after_headers"),
     hanging("drip", bytes=1, interval_ms=1000),
-    *map(cut, ("reset", "reset_in_body", "truncate", "cut_chunked")),
+    *map(cut, ("reset", "reset_in_body", "truncate", "cut_chunked", "cut_lengthless")),
     unreadable("bloat", "bloat", bytes=9 * 2**20),
     unreadable("gzip_bomb", "gzip_bomb"),
     unreadable("double_gzip", "double_gzip"),
@@ -97,14 +97,21 @@ FAULTS = [
         for form in ("cut", "words", "nan", "deep", "huge_integer")
     ),
     unreadable("html", "html"),
+    *(
+        Fault(f"top_{name}", {"kind": "status", "code": 200, "body": body}, "UPSTREAM_CONTRACT")
+        for name, body in (("text", '"SECRET"'), ("number", "7"), ("true", "true"))
+    ),
     unreadable("redirect", "redirect", to="http://127.0.0.1:9/SECRET"),
     *(status(code, "UNAVAILABLE", retryable=True, calls="reads") for code in (500, 502, 503, 504)),
+    *(status(code, "UPSTREAM_CONTRACT") for code in (301, 405, 410, 418)),
+    status(426, "UNAVAILABLE"),
     status(501, "UPSTREAM_CONTRACT"),
     status(505, "UPSTREAM_CONTRACT"),
     status(401, "UNAVAILABLE", calls="proofs"),
     status(403, "UNAVAILABLE"),
     status(408, "DEADLINE_EXCEEDED", retryable=True, calls=2),
     status(409, "CONFLICT"),
+    status(412, "CONFLICT"),
     status(400, "INVALID_ARGUMENT"),
     status(422, "INVALID_ARGUMENT"),
     throttled("429_seconds", (7000, 7000)),

@@ -9,7 +9,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from casegraph.telemetry.metrics import Metrics
 from casegraph.telemetry.vocabulary import (
     BreakerState,
-    CacheOutcome,
     OperationType,
     Outcome,
     Refusal,
@@ -21,8 +20,8 @@ OPERATIONS = {"ratings": ["rating", "ratings"], "case_reviews": ["reviews"]}
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Return metrics of two upstreams and one cache."""
-    return Metrics(OPERATIONS, ["roles"])
+    """Return metrics of two upstreams."""
+    return Metrics(OPERATIONS)
 
 
 def _samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
@@ -83,19 +82,17 @@ def test_guards(metrics: Metrics) -> None:
     }
 
 
-def test_requests_caches_and_loop(metrics: Metrics) -> None:
-    """Requests by type and outcome, caches by kind, the loop's lateness."""
+def test_requests_and_loop(metrics: Metrics) -> None:
+    """Requests by type and outcome, the loop's lateness."""
     metrics.request_started()
     metrics.request_started()
     metrics.request_finished(OperationType.QUERY, RequestOutcome.PARTIAL, 0.5)
-    metrics.cache_asked("roles", CacheOutcome.HIT)
     metrics.event_loop_lagged(0.004)
     assert _nonzero(metrics) == {
         ("requests_in_flight",): 1.0,
         ("requests_total", "partial", "query"): 1.0,
         ("request_seconds_count", "query"): 1.0,
         ("request_seconds_sum", "query"): 0.5,
-        ("cache_requests_total", "hit", "roles"): 1.0,
         ("event_loop_lag_seconds_count",): 1.0,
         ("event_loop_lag_seconds_sum",): 0.004,
     }
@@ -121,13 +118,13 @@ def test_a_registry_of_its_own(metrics: Metrics) -> None:
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), max_size=30))
 def test_any_label_is_one_of_a_closed_set(labels: list[tuple[str, str, str]]) -> None:
     """Whatever is passed for a name, the labels that appear are declared ones or `other`."""
-    metrics = Metrics(OPERATIONS, ["roles"])
+    metrics = Metrics(OPERATIONS)
     for upstream, operation, kind in labels:
         metrics.call_started(upstream)
         metrics.call_finished(upstream, operation, kind, 0.1)
-        metrics.cache_asked(kind, operation)
-    known = {"other", "ratings", "case_reviews", "rating", "reviews", "roles"}
-    known |= {*Outcome, *CacheOutcome, *OperationType, *RequestOutcome}
+        metrics.call_refused(upstream, operation, kind)
+    known = {"other", "ratings", "case_reviews", "rating", "reviews"}
+    known |= {*Outcome, *Refusal, *OperationType, *RequestOutcome}
     found = {
         label
         for name, *values in _samples(metrics)

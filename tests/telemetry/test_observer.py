@@ -31,6 +31,7 @@ def _errors(*codes: str) -> list[dict[str, Any]]:
         ({"data": {"case": None}}, 200, "ok", {}),
         ({"data": {}, "errors": _errors("A", "B", "A")}, 200, "partial", {"A": 2, "B": 1}),
         ({"data": None, "errors": _errors("A")}, 200, "failed", {"A": 1}),
+        ({"data": None, "extensions": {"explain": {}}}, 200, "ok", {}),
         ({"errors": _errors("BAD_REQUEST")}, 400, "refused", {"BAD_REQUEST": 1}),
         ({"errors": _errors("INTERNAL")}, 500, "failed", {"INTERNAL": 1}),
         ({"errors": [{"message": "x"}]}, 400, "refused", {"OTHER": 1}),

@@ -59,7 +59,12 @@ def test_only_allowed_fields_leave(rules: Mapping[str, Rule], fields: dict[str, 
     assert all(len(json.dumps(value)) <= 4000 for value in safe.values())
 
 
-@pytest.mark.parametrize("rule", [*FIELDS.items(), *ATTRIBUTES.items()], ids=lambda item: item[0])
+SPOKEN = {"changes"}
+"""Free text, which audit lines hold only where a setting allows it."""
+MUTE = [item for item in (*FIELDS.items(), *ATTRIBUTES.items()) if item[0] not in SPOKEN]
+
+
+@pytest.mark.parametrize("rule", MUTE, ids=lambda item: item[0])
 @pytest.mark.parametrize(
     "value",
     [SECRET, SECRET.encode(), [SECRET], {SECRET: 1}, {"A": SECRET}, ValueError(SECRET), Loud()],

@@ -18,7 +18,6 @@ from casegraph.telemetry.reporter import Reporter
 from casegraph.telemetry.tracing import Tracing, tracing_to
 from casegraph.telemetry.vocabulary import (
     BreakerState,
-    CacheOutcome,
     OperationType,
     Outcome,
     Refusal,
@@ -53,8 +52,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Return metrics of one upstream and one cache."""
-    return Metrics(OPERATIONS, ["roles"])
+    """Return metrics of one upstream."""
+    return Metrics(OPERATIONS)
 
 
 @pytest.fixture
@@ -147,17 +146,15 @@ def test_calls_that_were_not_made(reporter: Reporter, metrics: Metrics, lines: L
 
 
 def test_guards(reporter: Reporter, metrics: Metrics) -> None:
-    """Retries, budget, waits and caches reach their figures."""
+    """Retries, budget and waits reach their figures."""
     reporter.retry_scheduled("ratings", "rating", 0.5)
     reporter.budget_changed("ratings", 7.0)
     reporter.gate_waited("ratings", 2.0)
-    reporter.cache_asked("roles", CacheOutcome.STALE)
     call = {"upstream": "ratings", "operation": "rating"}
     assert _value(metrics, "upstream_retries_total", **call) == 1
     assert _value(metrics, "upstream_retry_wait_seconds_total", **call) == 0.5
     assert _value(metrics, "upstream_retry_budget", upstream="ratings") == 7
     assert _value(metrics, "upstream_gate_wait_seconds_sum", upstream="ratings") == 2
-    assert _value(metrics, "cache_requests_total", kind="roles", outcome="stale") == 1
 
 
 def test_breakers(reporter: Reporter, metrics: Metrics, lines: Lines) -> None:

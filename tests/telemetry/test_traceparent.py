@@ -77,9 +77,3 @@ def test_valid(header: str, flags: int) -> None:
 def test_invalid(headers: list[str]) -> None:
     """A missing, doubled, malformed or all-zero context is none."""
     assert parse(headers) is None
-
-
-@pytest.mark.parametrize(("flags", "sampled"), [(0, False), (1, True), (2, False), (3, True)])
-def test_sampled(flags: int, sampled: bool) -> None:
-    """The lowest flag says whether the caller records."""
-    assert sampled is TraceContext(TRACE, SPAN, flags).sampled

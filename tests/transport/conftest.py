@@ -1,6 +1,5 @@
 """Real exchanges over loopback, both kinds, and calls to send with them."""
 
-import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,50 +7,41 @@ import pytest
 
 from casegraph.transport.calls import Call, Effect
 from casegraph.transport.exchange import ExchangeConfig
+from casegraph.transport.exchange_aiohttp import AiohttpExchange
 from casegraph.transport.exchange_httpx import HttpxExchange
-from casegraph.transport.exchange_pyreqwest import PyreqwestExchange
 
 
-@pytest.fixture(scope="session")
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+async def _opening(kind: Any) -> AsyncIterator[Any]:
+    opened = []
+
+    def opening(**bounds: Any) -> Any:
+        exchange = kind(ExchangeConfig(**bounds))
+        opened.append(exchange)
+        return exchange
+
+    yield opening
+    for exchange in opened:
+        await exchange.close()
 
 
 @pytest.fixture
-async def open_httpx(_tls: ssl.SSLContext) -> AsyncIterator[Any]:
+async def open_httpx() -> AsyncIterator[Any]:
     """Open httpx exchanges, for what only they do; all are closed when the test ends."""
-    opened = []
-
-    def open_httpx(**bounds: Any) -> HttpxExchange:
-        tls = None if "ca_file" in bounds else _tls
-        exchange = HttpxExchange(ExchangeConfig(**bounds), tls)
-        opened.append(exchange)
-        return exchange
-
-    yield open_httpx
-    for exchange in opened:
-        await exchange.close()
+    async for opening in _opening(HttpxExchange):
+        yield opening
 
 
 @pytest.fixture
-async def open_pyreqwest() -> AsyncIterator[Any]:
+async def open_aiohttp() -> AsyncIterator[Any]:
     """Open exchanges of the default kind; all are closed when the test ends."""
-    opened = []
-
-    def open_pyreqwest(**bounds: Any) -> PyreqwestExchange:
-        exchange = PyreqwestExchange(ExchangeConfig(**bounds))
-        opened.append(exchange)
-        return exchange
-
-    yield open_pyreqwest
-    for exchange in opened:
-        await exchange.close()
+    async for opening in _opening(AiohttpExchange):
+        yield opening
 
 
-@pytest.fixture(params=["pyreqwest", "httpx"])
-def open_exchange(request: pytest.FixtureRequest, open_httpx: Any, open_pyreqwest: Any) -> Any:
+@pytest.fixture(params=["aiohttp", "httpx"])
+def open_exchange(request: pytest.FixtureRequest, open_httpx: Any, open_aiohttp: Any) -> Any:
     """Open an exchange under given bounds, of each kind in turn."""
-    return {"pyreqwest": open_pyreqwest, "httpx": open_httpx}[request.param]
+    return {"aiohttp": open_aiohttp, "httpx": open_httpx}[request.param]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -236,6 +237,50 @@ async def test_connections_are_kept_and_used_again(open_exchange: Any, call_to: 
         for _ in range(5):
             await exchange.send(call_to(server.origin))
         assert (server.connections, len(server.requests)) == (1, 5)
+
+
+async def test_a_call_is_sent_once_when_a_kept_connection_breaks(
+    open_exchange: Any, call_to: Any
+) -> None:
+    """Not even a GET is repeated down here, although the connection had been good before."""
+    answers = [response(b"[1]")]
+
+    async def answer(visit: Any) -> None:
+        if answers:
+            await visit.send(answers.pop())
+        else:
+            visit.reset()
+
+    async with raw_server(answer) as server:
+        exchange = open_exchange()
+        await exchange.send(call_to(server.origin))
+        with pytest.raises(UpstreamUnavailable) as caught:
+            await exchange.send(call_to(server.origin))
+        assert (server.connections, len(server.requests)) == (1, 2)
+    assert caught.value.sent
+
+
+async def test_what_a_server_says_unasked_is_nobodys_answer(
+    open_exchange: Any, call_to: Any
+) -> None:
+    """A second answer on an idle connection is not taken for that to the next call."""
+    visits = []
+
+    async def answer(visit: Any) -> None:
+        visits.append(visit)
+        await visit.send(response(b"[1]"))
+
+    async with raw_server(answer) as server:
+        exchange = open_exchange()
+        await exchange.send(call_to(server.origin))
+        await visits[0].send(response(b"[666]"))
+        for _ in range(20):  # turns of the loop, so that the client has it
+            await asyncio.sleep(0)
+        with suppress(UpstreamUnavailable):  # as unsent: its connection was given up
+            assert (await exchange.send(call_to(server.origin))).body == b"[1]"
+        assert len(server.requests) in {1, 2}
+        reply = await exchange.send(call_to(server.origin))
+    assert reply.body == b"[1]"
 
 
 async def test_a_switch_of_protocols_is_no_answer(open_exchange: Any, call_to: Any) -> None:

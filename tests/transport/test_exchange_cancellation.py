@@ -54,7 +54,7 @@ async def assert_no_slot_is_lost(exchange: Any, call_to: Any) -> None:
 async def test_a_storm_of_cancellations_loses_no_slot(open_exchange: Any, call_to: Any) -> None:
     """Of 2,500 calls most leave within 6 ms; the patient and all later ones succeed."""
     chance = random.Random(7)  # noqa: S311  seeded, so that a failure comes back
-    exchange = open_exchange(pool=POOL, keep_alive=POOL)
+    exchange = open_exchange(pool=POOL)
     outcomes = {"answered": 0, "left": 0, "cut": 0, "stuck": 0}
 
     async with raw_server(fickle(chance)) as server:
@@ -120,10 +120,10 @@ async def test_a_time_out_in_the_queue_says_that_nothing_was_sent(
 ) -> None:
     """When all slots hang, the next call is late and unsent."""
     async with raw_server(for_ever) as server:
-        exchange = open_exchange(pool=1, total_seconds=0.1)
+        exchange = open_exchange(pool=1, total_seconds=0.5)
         results = await asyncio.gather(
             exchange.send(call_to(server.origin)),
-            exchange.send(call_to(server.origin)),
+            exchange.send(call_to(server.origin, deadline=monotonic() + 0.1)),
             return_exceptions=True,
         )
         assert len(server.requests) == 1
@@ -163,35 +163,10 @@ async def test_who_leaves_in_the_body_frees_the_slot_at_once(
 
 
 async def test_who_leaves_before_the_headers_frees_the_slot_at_once(
-    open_httpx: Any, call_to: Any
+    open_exchange: Any, call_to: Any
 ) -> None:
-    """Over httpx a hanging request whose caller has left ends with it."""
-    await leave_a_hanging_call(open_httpx(pool=1, total_seconds=30.0), call_to, b"")
-
-
-async def test_who_leaves_before_the_headers_holds_a_slot_till_the_deadline_at_most(
-    open_pyreqwest: Any, call_to: Any
-) -> None:
-    """The default client cannot end such a request: its slot is free when its time is up."""
-    arrived = asyncio.Event()
-
-    async def first_hangs(visit: Any) -> None:
-        if not arrived.is_set():
-            arrived.set()
-            await for_ever(visit)
-        await visit.send(response(b"[2]"))
-
-    async with raw_server(first_hangs) as server:
-        exchange = open_pyreqwest(pool=1, total_seconds=5.0)
-        short = call_to(server.origin, deadline=monotonic() + 0.2)
-        leaving = asyncio.create_task(exchange.send(short))
-        await arrived.wait()
-        leaving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await leaving
-        async with asyncio.timeout(2):
-            reply = await exchange.send(call_to(server.origin))
-    assert reply.body == b"[2]"
+    """A hanging request whose caller has left ends with it."""
+    await leave_a_hanging_call(open_exchange(pool=1, total_seconds=30.0), call_to, b"")
 
 
 async def test_the_deadline_of_the_call_comes_before_the_total(
@@ -206,3 +181,17 @@ async def test_the_deadline_of_the_call_comes_before_the_total(
             await exchange.send(call_to(server.origin, deadline=monotonic() - 0.1))
         assert len(server.requests) == 1
     assert (late.value.sent, passed.value.sent) == (True, False)
+
+
+async def test_a_deadline_that_has_passed_sends_nothing_over_a_kept_connection(
+    open_exchange: Any, call_to: Any
+) -> None:
+    """Where nothing has to be waited for, a call too late is not sent either."""
+    async with raw_server(always(response(b"[]"))) as server:
+        exchange = open_exchange()
+        await exchange.send(call_to(server.origin))
+        with pytest.raises(DeadlineExceeded) as passed:
+            await exchange.send(call_to(server.origin, deadline=monotonic() - 0.1))
+        await exchange.send(call_to(server.origin))
+        assert len(server.requests) == 2
+    assert not passed.value.sent

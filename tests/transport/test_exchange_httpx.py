@@ -73,7 +73,7 @@ async def test_who_leaves_while_the_connection_is_put_back_loses_no_slot(
             await asyncio.sleep(0)
         await put_back(connection)
 
-    exchange = open_httpx(pool=POOL, keep_alive=POOL)
+    exchange = open_httpx(pool=POOL)
     monkeypatch.setattr(AsyncHTTP11Connection, "_response_closed", slowly)
     async with raw_server(always(response(b"[]"))) as server:
         for _ in range(POOL):

@@ -124,6 +124,19 @@ async def test_no_target_changes_host_or_path(
 
 
 @pytest.mark.parametrize(
+    "target", ["/v1/../x", "/v1/.", "/..", "/v1/%2e%2E/x", "/v1/.%2e?x=1", "/%2E?x"]
+)
+async def test_a_path_that_climbs_is_refused_unsent(
+    open_exchange: Any, call_to: Any, target: Any
+) -> None:
+    """Segments that anybody on the way would resolve are not sent, also with their dots escaped."""
+    async with raw_server(always(response(b"[]"))) as server:
+        with pytest.raises(InvalidArgument):
+            await open_exchange().send(call_to(server.origin, target=target))
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize(
     "origin",
     [
         "http://user:pw@127.0.0.1:1",

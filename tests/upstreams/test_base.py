@@ -23,6 +23,7 @@ from casegraph.upstreams.action_management import client as action_management
 from casegraph.upstreams.base import Operation, Rest, raise_for_status, retry_after_ms
 from casegraph.upstreams.case_reviews import client as case_reviews
 from casegraph.upstreams.customer_cases import client as customer_cases
+from casegraph.upstreams.decode import Where
 from casegraph.upstreams.paths import int32
 from casegraph.upstreams.ratings import client as ratings
 
@@ -183,7 +184,7 @@ async def test_a_check_replaces_the_common_reading() -> None:
     reply = await rest(send).call(
         THING, {"thing": int32("thingId", "7")}, check=lambda *given: seen.append(given)
     )
-    assert seen == [(THING, reply)]
+    assert seen == [(THING, reply, Where("somebody", "thing"))]
 
 
 async def test_a_missing_id_sends_nothing() -> None:
@@ -212,9 +213,9 @@ def test_only_what_changes_nothing_is_a_read() -> None:
     effects = {each.name: each.effect for client in CLIENTS for each in client.OPERATIONS}
     writes = {name: effect for name, effect in effects.items() if effect is not Effect.READ}
     assert writes == {
-        "case_put": Effect.REPEATABLE,
-        "case_delete": Effect.REPEATABLE,
-        "rating_update": Effect.REPEATABLE,
+        "case_put": Effect.ONCE,
+        "case_delete": Effect.ONCE,
+        "rating_update": Effect.ONCE,
         "rating_add": Effect.ONCE,
         "rating_trigger": Effect.ONCE,
     }

@@ -50,6 +50,14 @@ FIELDS: Mapping[str, Rule] = {
     "causes": redaction.words,
     "frames": redaction.words,
     "source": redaction.word,
+    "who": redaction.word,
+    "mutation": redaction.word,
+    "object": redaction.key,
+    "fields": redaction.words,
+    "result": redaction.word,
+    "codes": redaction.words,
+    "clientGone": redaction.flag,
+    "changes": redaction.texts,
 }
 """All that a line can hold beside time, level, logger and event."""
 

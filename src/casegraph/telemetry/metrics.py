@@ -1,6 +1,6 @@
 """Prometheus metrics of one gateway process, behind methods that say what happened.
 
-Labels are closed sets: members of `vocabulary`, and the operations and kinds named at the start;
+Labels are closed sets: members of `vocabulary`, and the operations named at the start;
 anything else is counted as `other`. Children are bound once and found again by one dictionary
 look-up. Measured on one busy core, Python 3.11: a counter or gauge 0.7-1.0 us, a histogram
 1.2-1.5 us, so 2 us an observation at most (`tests/telemetry/test_metrics_cost.py`).
@@ -23,7 +23,6 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from casegraph.telemetry.vocabulary import (
     BreakerState,
-    CacheOutcome,
     OperationType,
     Outcome,
     Refusal,
@@ -76,12 +75,10 @@ class _Family(Generic[M]):
 class Metrics:
     """The metrics of one process, in a registry of their own.
 
-    `operations` names every upstream's operations, `cache_kinds` everything that is cached.
+    `operations` names every upstream's operations.
     """
 
-    def __init__(
-        self, operations: Mapping[str, Iterable[str]], cache_kinds: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, operations: Mapping[str, Iterable[str]]) -> None:
         # "_created" would double the series and is read by nothing here; the switch is the
         # library's only one and holds for the process.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library forgot its hints
@@ -92,11 +89,6 @@ class Metrics:
         self._add_calls({**upstream, "operation": names})
         self._add_guards(upstream)
         self._add_requests()
-        self._caches = self._counter(
-            "cache_requests",
-            "What caches had, by kind.",
-            {"kind": cache_kinds, "outcome": CacheOutcome},
-        )
 
     def _add_calls(self, call: Mapping[str, Iterable[str]]) -> None:
         self._attempts = self._counter(
@@ -113,9 +105,9 @@ class Metrics:
         self._unusable = self._counter(
             "upstream_unusable_answers", "Answers that broke their contract.", call
         )
-        self._retries = self._counter("upstream_retries", "Attempts after the first.", call)
+        self._retries = self._counter("upstream_retries", "Further attempts decided on.", call)
         self._backoff = self._counter(
-            "upstream_retry_wait_seconds", "Time spent waiting for another attempt.", call
+            "upstream_retry_wait_seconds", "Waits before further attempts.", call
         )
 
     def _add_guards(self, upstream: Mapping[str, Iterable[str]]) -> None:
@@ -163,11 +155,11 @@ class Metrics:
         self._refusals.at(upstream, operation, refusal).inc()
 
     def answer_unusable(self, upstream: str, operation: str) -> None:
-        """Count an answer that could not be used."""
+        """Count an answer that could not be used, as a whole or in some field."""
         self._unusable.at(upstream, operation).inc()
 
     def retry_scheduled(self, upstream: str, operation: str, wait_seconds: float) -> None:
-        """Count an attempt after the first, and the wait before it."""
+        """Count another attempt, and the wait before it."""
         self._retries.at(upstream, operation).inc()
         self._backoff.at(upstream, operation).inc(max(0.0, wait_seconds))
 
@@ -195,10 +187,6 @@ class Metrics:
         self._open.at().dec()
         self._requests.at(kind, outcome).inc()
         self._request_seconds.at(kind).observe(seconds)
-
-    def cache_asked(self, kind: str, outcome: CacheOutcome) -> None:
-        """Count what a cache had."""
-        self._caches.at(kind, outcome).inc()
 
     def event_loop_lagged(self, seconds: float) -> None:
         """Observe how late the loop was."""

@@ -1,6 +1,6 @@
 """The seam between the gateway's work and what is told of it.
 
-The endpoint, the cache and every layer of the transport chain say what happened through this
+The endpoint, the clients and every layer of the transport chain say what happened through this
 protocol and know nothing of logs, metrics or traces; `reporter` is the one class that does.
 Who asks travels beside the work in a context variable, so that no layer has to hand it down. A
 look-up shared by several requests runs in the context of the one that began it, and counts there.
@@ -17,7 +17,6 @@ from casegraph.telemetry.traceparent import TraceContext
 from casegraph.telemetry.traceparent import parse as parse_traceparent
 from casegraph.telemetry.vocabulary import (
     BreakerState,
-    CacheOutcome,
     OperationType,
     Outcome,
     Refusal,
@@ -76,7 +75,7 @@ class RequestEnd:
             outcome = RequestOutcome.FAILED
         elif "data" not in answer:
             outcome = RequestOutcome.REFUSED
-        elif answer["data"] is None:
+        elif answer["data"] is None and errors:
             outcome = RequestOutcome.FAILED
         else:
             outcome = RequestOutcome.PARTIAL if errors else RequestOutcome.OK
@@ -87,7 +86,7 @@ current_request: ContextVar[RequestRecord | None] = ContextVar("current_request"
 """The request on whose behalf this task runs; None for the gateway's own errands."""
 
 attempt_number: ContextVar[int] = ContextVar("attempt_number", default=1)
-"""Which attempt of a call this is; the retry layer sets it before each, the first included."""
+"""Which attempt of a call this is; set before each goes on the wire, the first included."""
 
 
 class Observer(Protocol):
@@ -109,22 +108,19 @@ class Observer(Protocol):
         """Tell of a call that was not made."""
 
     def answer_unusable(self, upstream: str, operation: str) -> None:
-        """Tell of an answer that came well and did not hold what its contract says."""
+        """Tell of an answer that came well and broke its contract, as a whole or in some field."""
 
     def retry_scheduled(self, upstream: str, operation: str, wait_seconds: float) -> None:
-        """Tell that another attempt follows after a wait."""
+        """Tell that another attempt has been decided on, after a wait."""
 
     def budget_changed(self, upstream: str, left: float) -> None:
         """Tell how many retries the budget allows just now."""
 
     def gate_waited(self, upstream: str, seconds: float) -> None:
-        """Tell how long a call waited for its turn, zero included."""
+        """Tell how long a call that may go now has waited for its turn, zero included."""
 
     def breaker_changed(self, upstream: str, state: BreakerState) -> None:
         """Tell a breaker's new state; also once at the start."""
-
-    def cache_asked(self, kind: str, outcome: CacheOutcome) -> None:
-        """Tell what a cache had for a kind of thing."""
 
 
 class SilentObserver:
@@ -164,7 +160,4 @@ class SilentObserver:
         """Do nothing."""
 
     def breaker_changed(self, upstream: str, state: BreakerState) -> None:
-        """Do nothing."""
-
-    def cache_asked(self, kind: str, outcome: CacheOutcome) -> None:
         """Do nothing."""

@@ -17,6 +17,8 @@ REDACTED = "[redacted]"
 """Stands where a value did not fit its field."""
 TEXT_MAX = 300
 """Longest text of a field, in characters: a line stays under the 8 KiB of common collectors."""
+TEXTS_MAX = 10
+"""Most free texts in one field, for the same reason."""
 ITEMS_MAX = 20
 """Most entries of a list or table in one field."""
 
@@ -26,6 +28,7 @@ Rule: TypeAlias = Callable[[object], Safe]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9_<][A-Za-z0-9_.<>:-]{0,127}", re.ASCII)
+_KEY = re.compile(r"[0-9]{0,20}(?:/[0-9]{1,20}){0,2}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{1,32}", re.ASCII)
 _CODE = re.compile(r"[A-Z][A-Z_]{0,39}", re.ASCII)
@@ -97,6 +100,23 @@ def words(value: object) -> list[str]:
     if not isinstance(value, list | tuple):
         return [REDACTED]
     return [word(each) for each in value[:ITEMS_MAX]]
+
+
+def key(value: object) -> str:
+    """Let the numbers that name an object out: a hub's and a case's, with slashes between."""
+    return _fitting(_KEY, value)
+
+
+def flag(value: object) -> bool | str:
+    """Let a truth value out."""
+    return value if isinstance(value, bool) else REDACTED
+
+
+def texts(value: object) -> list[str]:
+    """Let a list of free texts out, each bounded; only where a person has allowed it."""
+    if not isinstance(value, list | tuple):
+        return [REDACTED]
+    return [text(each) for each in value[:TEXTS_MAX]]
 
 
 def counts_by_code(value: object) -> dict[str, int]:

@@ -21,7 +21,7 @@ from casegraph.telemetry.observer import (
 )
 from casegraph.telemetry.traceparent import parse as parse_traceparent
 from casegraph.telemetry.tracing import Tracing
-from casegraph.telemetry.vocabulary import BreakerState, CacheOutcome, Outcome, Refusal
+from casegraph.telemetry.vocabulary import BreakerState, Outcome, Refusal
 
 
 class Reporter:
@@ -95,7 +95,7 @@ class Reporter:
         call_line(attempt, Outcome.CONTRACT, 0.0)
 
     def retry_scheduled(self, upstream: str, operation: str, wait_seconds: float) -> None:
-        """Count an attempt after the first."""
+        """Count another attempt."""
         self._metrics.retry_scheduled(upstream, operation, wait_seconds)
 
     def budget_changed(self, upstream: str, left: float) -> None:
@@ -113,10 +113,6 @@ class Reporter:
         if self._breakers.get(name, BreakerState.CLOSED) is not state:
             breaker_line(name, state)
         self._breakers[name] = state
-
-    def cache_asked(self, kind: str, outcome: CacheOutcome) -> None:
-        """Count what a cache had."""
-        self._metrics.cache_asked(kind, outcome)
 
     def _attempt(self, upstream: str, operation: str) -> Attempt:
         known = self._known.get(upstream)

@@ -34,11 +34,6 @@ class TraceContext:
     span_id: str
     flags: int = _SAMPLED
 
-    @property
-    def sampled(self) -> bool:
-        """Whether the caller records this trace."""
-        return bool(self.flags & _SAMPLED)
-
     def __str__(self) -> str:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags & _DEFINED_FLAGS:02x}"
 

@@ -41,7 +41,7 @@ class Outcome(StrEnum):
     NOT_SENT = "not_sent"
     """The call could not be written as a request; nothing left."""
     CANCELLED = "cancelled"
-    """Nobody waited any longer: the client left, or the request's time was over."""
+    """Nobody waited any longer, though there was time: the client left."""
     BUG = "bug"
     """Something was raised that is no cause of ours."""
 
@@ -59,16 +59,14 @@ class Refusal(StrEnum):
     PACE = "pace"
     """The rate gate's wait was longer than the time left, or the upstream asked for a pause."""
     LOCKED = "locked"
-    """The upstream has locked these credentials; every further call would prolong it."""
+    """The upstream has locked these credentials or refused them; asking again would prolong it."""
     BREAKER = "breaker"
     FULL = "full"
-    """No place in the bulkhead in time."""
+    """As many calls as may wait for a place in the bulkhead did so already."""
     LATE = "late"
     """Too little time left to start."""
     BUDGET = "budget"
     """A retry that the retry budget did not allow."""
-    FUSE = "fuse"
-    """The request has made as many calls as one request may."""
 
 
 class BreakerState(StrEnum):
@@ -77,16 +75,6 @@ class BreakerState(StrEnum):
     CLOSED = "closed"
     PROBING = "probing"
     OPEN = "open"
-
-
-class CacheOutcome(StrEnum):
-    """What a cache had to say."""
-
-    HIT = "hit"
-    STALE = "stale"
-    """There, too old to be fresh, and served all the same."""
-    MISS = "miss"
-    FAILURE = "failure"
 
 
 class OperationType(StrEnum):

@@ -19,6 +19,8 @@ from casegraph.transport.calls import Call, Effect, Reply
 _ORIGIN = re.compile(r"https?://[^/?#@\\\s]+", re.ASCII)
 _TARGET = re.compile(r"/[!-\"$-~]*", re.ASCII)
 """Visible ASCII without `#`: a fragment would never reach the upstream, and cut the query off."""
+_CLIMBING = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.ASCII | re.IGNORECASE)
+"""A segment that servers and clients resolve away, also when its dots are escaped."""
 _METHOD = re.compile(r"[A-Z]{1,16}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?", re.ASCII)
@@ -30,7 +32,7 @@ _BODILESS = frozenset({204, 304})
 
 
 def check_sendable(call: Call) -> None:
-    """Refuse what HTTP does not allow in origin, target, method or headers; repeats no value."""
+    """Refuse what HTTP does not allow, and a path that climbs; repeats no value."""
     address = _ORIGIN.fullmatch(call.origin) and _TARGET.fullmatch(call.target)
     headers = all(
         _HEADER_NAME.fullmatch(name)
@@ -40,6 +42,8 @@ def check_sendable(call: Call) -> None:
     )
     if not (address and headers and _METHOD.fullmatch(call.method)):
         raise InvalidArgument(f"{call.upstream}: this cannot be sent.")
+    if _CLIMBING.search(call.target.partition("?")[0]):
+        raise InvalidArgument(f"{call.upstream}: this would leave the upstream's own paths.")
 
 
 def outgoing(call: Call) -> dict[str, str]:

@@ -9,6 +9,7 @@ enter in order.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from casegraph.errors import UpstreamUnavailable
 from casegraph.transport.calls import Call, Reply, Send
@@ -20,7 +21,14 @@ MOST_WAITING = 1000
 class Bulkhead:
     """Lets at most `limit` calls through at the same time, and at most `waiting` queue."""
 
-    def __init__(self, inner: Send, limit: int, *, waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        inner: Send,
+        limit: int,
+        *,
+        waiting: int = MOST_WAITING,
+        on_full: Callable[[Call], None] = lambda _call: None,
+    ) -> None:
         if limit < 1:
             raise ValueError("a bulkhead needs at least one place")
         if waiting < 0:
@@ -28,6 +36,7 @@ class Bulkhead:
         self._inner = inner
         self._places = asyncio.Semaphore(limit)
         self._most_waiting = waiting
+        self._on_full = on_full
         self._waiting = 0
 
     async def __call__(self, call: Call) -> Reply:
@@ -40,6 +49,7 @@ class Bulkhead:
 
     async def _enter(self, call: Call) -> None:
         if self._places.locked() and self._waiting >= self._most_waiting:
+            self._on_full(call)
             what = "too many calls are waiting for it already"
             raise UpstreamUnavailable(call.upstream, call.operation, what, sent=False)
         self._waiting += 1

@@ -17,9 +17,10 @@ from time import monotonic
 
 from casegraph.transport.breaker import Breaker, BreakerConfig, State
 from casegraph.transport.bulkhead import MOST_WAITING, Bulkhead
-from casegraph.transport.calls import Send
+from casegraph.transport.calls import Call, Send
 from casegraph.transport.deadline import LastDoor, WithinDeadline
 from casegraph.transport.pace import Pace
+from casegraph.transport.pause import Pause
 from casegraph.transport.rate_gate import RateGate
 from casegraph.transport.retry import Retry, RetryBudget, RetryPolicy
 
@@ -49,12 +50,28 @@ class ChainConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told what the layers decide, as it happens; none of them may raise or wait."""
+
+    breaker: Callable[[State], None] = lambda _state: None
+    gate_wait: Callable[[float], None] = lambda _seconds: None
+    """Of each call that the rate gate lets through: how long it was held, zero included."""
+    retry: Callable[[Call, float], None] = lambda _call, _wait: None
+    """The attempt that failed, and the seconds until the next."""
+    unpaid: Callable[[Call], None] = lambda _call: None
+    """A retry that only the budget forbids."""
+    full: Callable[[Call], None] = lambda _call: None
+    """A call that found no place to wait in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
-    """The finished chain; breaker and budget can be looked at."""
+    """The finished chain; breaker, budget and gate can be looked at."""
 
     send: Send
     breaker: Breaker
     budget: RetryBudget
+    gate: RateGate
 
 
 def build_chain(
@@ -62,23 +79,24 @@ def build_chain(
     pace: Pace,
     config: ChainConfig,
     surroundings: Surroundings,
-    on_breaker: Callable[[State], None] = lambda _state: None,
-    on_gate_wait: Callable[[float], None] = lambda _seconds: None,
+    listeners: Listeners | None = None,
+    pause: Pause | None = None,
 ) -> Chain:
-    """Return the chain in front of `proven`, which is credentials over the exchange."""
+    """Return the chain in front of `proven`, which is credentials over the exchange.
+
+    `pause` is what other processes have learned of the same upstream, where they can be asked.
+    """
     around = surroundings
-
-    async def gate_sleep(seconds: float) -> None:
-        on_gate_wait(seconds)
-        await around.sleep(seconds)
-
+    told = listeners or Listeners()
     breaker = Breaker(
         LastDoor(proven, around.clock),
         clock=around.clock,
         random=around.random,
         config=config.breaker,
-        on_change=on_breaker,
-        between=lambda wire: Bulkhead(wire, config.concurrency, waiting=config.waiting),
+        on_change=told.breaker,
+        between=lambda wire: Bulkhead(
+            wire, config.concurrency, waiting=config.waiting, on_full=told.full
+        ),
     )
     gate = RateGate(
         breaker,
@@ -86,7 +104,9 @@ def build_chain(
         clock=around.clock,
         wall_clock=around.wall_clock,
         random=around.random,
-        sleep=gate_sleep,
+        sleep=around.sleep,
+        others=pause,
+        on_wait=told.gate_wait,
     )
     budget = RetryBudget(around.clock)
     retry = Retry(
@@ -96,6 +116,8 @@ def build_chain(
         random=around.random,
         policy=config.retry,
         sleep=around.sleep,
+        on_retry=told.retry,
+        on_unpaid=told.unpaid,
     )
     within = WithinDeadline(retry, around.clock, has_last_door=True)
-    return Chain(within, breaker, budget)
+    return Chain(within, breaker, budget, gate)

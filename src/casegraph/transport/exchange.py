@@ -1,6 +1,6 @@
 """The one-method seam to the network, and its bounds; clients stand in modules of their own.
 
-Only `exchange_pyreqwest` and `exchange_httpx` know an HTTP client, and only wiring knows which of
+Only `exchange_aiohttp` and `exchange_httpx` know an HTTP client, and only wiring knows which of
 the two is used.
 Invariant: an exchange is safe to be cancelled at any moment: no later call pays for it.
 """
@@ -20,8 +20,8 @@ class ExchangeConfig:
     connect_seconds: float = 1.0
     pool: int = 40
     """Connections at most; also the number of requests on the wire, so none queues in the pool."""
-    keep_alive: int = 16
     keep_alive_seconds: float = 5.0
+    """How long an idle connection is used again."""
     ca_file: str | None = None
     """Authorities in PEM that are trusted beside the usual ones; nothing turns checking off."""
 

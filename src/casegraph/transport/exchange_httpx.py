@@ -1,4 +1,4 @@
-"""One request on the wire over httpx, for those who want no other client (see exchange_pyreqwest).
+"""One request on the wire over httpx, for those who want no other client (see exchange_aiohttp).
 
 Behind the one method `send` stands httpx's connection pool, without httpx's client object: no
 cookies, no redirects, no proxies or credentials from the environment, no merged headers.
@@ -7,7 +7,8 @@ dripping a byte every 0.1 s outlives any read time-out), so one is kept here. A 
 its connection is being made or put back loses a pool slot for good, so a caller that leaves never
 cancels it then: a connecting request ends by itself, unsent, once it is connected, and holds its
 slot till then. And an answer without a length that is cut short looks complete, so for a read it
-must be JSON.
+must be JSON. One trap stays open: what a server sends in one piece with an answer, behind its end,
+is read as the answer to the next call.
 Invariant: what is sent has exactly the origin and the target of the call, or nothing is sent.
 """
 
@@ -29,6 +30,7 @@ from casegraph.errors import (
 from casegraph.transport.bodies import BodyReader, check_sendable, joined, outgoing, whole
 from casegraph.transport.calls import Call, Reply
 from casegraph.transport.exchange import ExchangeConfig
+from casegraph.transport.exchange_tls import trusting
 
 _CONNECTED = "http11.send_request_headers.started"
 _CLOSING = "http11.response_closed.started"
@@ -42,8 +44,7 @@ class HttpxExchange:
         self, config: ExchangeConfig | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._config = config or ExchangeConfig()
-        # Reading the system's certificates takes 20 ms and more: several exchanges may share them.
-        self._tls = tls or _trusting(self._config.ca_file)
+        self._tls = tls or trusting(self._config.ca_file)
         self._pool = self._open()
         self._slots = asyncio.Semaphore(self._config.pool)
         self._running: set[asyncio.Task[Any]] = set()
@@ -64,6 +65,9 @@ class HttpxExchange:
         try:
             async with asyncio.timeout(self._seconds(call)):
                 await self._slots.acquire()  # who leaves here has sent nothing
+                if self._closing:
+                    self._slots.release()
+                    raise _unavailable(call, attempt, "the gateway is stopping")
                 task = self._start(call, request, attempt)
                 try:
                     return await asyncio.shield(task)
@@ -91,7 +95,7 @@ class HttpxExchange:
                 trust_env=False,
                 limits=httpx.Limits(
                     max_connections=self._config.pool,
-                    max_keepalive_connections=self._config.keep_alive,
+                    max_keepalive_connections=self._config.pool,
                     keepalive_expiry=self._config.keep_alive_seconds,
                 ),
             )
@@ -225,13 +229,6 @@ def _origin(url: httpx.URL) -> str:
     if (url.port or 0) > _LARGEST_PORT:
         raise httpx.InvalidURL("no such port")
     return f"{url.scheme}://{url.netloc.decode()}"
-
-
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    tls = ssl.create_default_context()
-    if ca_file is not None:
-        tls.load_verify_locations(ca_file)
-    return tls
 
 
 def _is_about_certificates(error: BaseException | None) -> bool:

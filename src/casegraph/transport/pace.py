@@ -30,6 +30,10 @@ class Reservation:
 class Pace(Protocol):
     """Hands out places in time."""
 
+    @property
+    def backlog(self) -> float:
+        """How far ahead of the clock the places given so far reach, in seconds."""
+
     async def reserve(self, longest: float) -> Reservation:
         """Reserve the next place if it comes within `longest` seconds."""
 

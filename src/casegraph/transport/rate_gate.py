@@ -1,8 +1,9 @@
 """Nobody asks an upstream before it wants to be asked: its own pace, its Retry-After, its quota.
 
 Shared by all requests of the process. What an answer says about the next one is remembered as "not
-before" and holds for every caller. A call that could not be made in the time it has is refused
-before it is spent, because a place taken for nothing is taken from somebody who could use it.
+before" and holds for every caller, of other processes too where they can be told. A call that could
+not be made in the time it has is refused before it is spent, because a place taken for nothing is
+taken from somebody who could use it.
 Invariants: between a Retry-After and its moment at most the calls already on the wire arrive; no
 call goes without a place of the pace that it got after the last pause.
 """
@@ -15,6 +16,7 @@ from random import Random
 from casegraph.errors import DeadlineExceeded, RateLimited
 from casegraph.transport.calls import Call, Reply, Send
 from casegraph.transport.pace import Pace
+from casegraph.transport.pause import OwnPause, Pause
 from casegraph.transport.retry_after import quota_pause, retry_after_seconds
 
 __all__ = ["RateGate", "quota_pause", "retry_after_seconds"]
@@ -47,6 +49,8 @@ class RateGate:
         wall_clock: Callable[[], datetime],
         random: Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        others: Pause | None = None,
+        on_wait: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._inner = inner
         self._pace = pace
@@ -54,20 +58,31 @@ class RateGate:
         self._wall_clock = wall_clock
         self._random = random
         self._sleep = sleep
+        self._others = others or OwnPause()
+        self._on_wait = on_wait
         self._not_before = float("-inf")
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call at its time; raises RateLimited when that comes too late."""
+        came = self._clock()
+        await self._ask_others()
         while True:
             await self._wait_for_pause(call)
             await self._wait_for_pace(call)
+            await self._ask_others()
             # While it waited for its place another answer may have asked for a pause. Then it needs
             # a new place: the old ones would all be used at once when the pause ends.
             if self._clock() >= self._not_before:
                 break
+        self._on_wait(self._clock() - came)
         reply = await self._inner(call)
         self._learn(reply)
         return reply
+
+    @property
+    def hold(self) -> float:
+        """What is left of the pause that the upstream asked for, in seconds."""
+        return max(0.0, self._not_before - self._clock())
 
     async def _wait_for_pause(self, call: Call) -> None:
         while (wait := self._not_before - self._clock()) > 0:
@@ -98,8 +113,20 @@ class RateGate:
                 asked = UNNAMED_PAUSE_SECONDS if reply.status == _TOO_MANY else 0.0
             pause = max(pause, asked)
         if pause:
-            pause = min(pause, LONGEST_MEMORY_SECONDS) * (1 + self._random.uniform(0, JITTER))
-            self._not_before = max(self._not_before, self._clock() + pause)
+            pause = min(pause, LONGEST_MEMORY_SECONDS)
+            self._pause_for(pause)
+            # Told as it was asked: each process stretches it by dice of its own.
+            self._others.hold(pause)
+
+    async def _ask_others(self) -> None:
+        left = await self._others.left()
+        # One that ends before ours does is the same one, told by us or by who told us.
+        if left > 0 and self._clock() + left > self._not_before:
+            self._pause_for(min(left, LONGEST_MEMORY_SECONDS))
+
+    def _pause_for(self, seconds: float) -> None:
+        stretched = seconds * (1 + self._random.uniform(0, JITTER))
+        self._not_before = max(self._not_before, self._clock() + stretched)
 
 
 def _refusal(call: Call, what: str, wait: float) -> RateLimited:

@@ -110,8 +110,12 @@ class Retry:
         random: Random,
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_retry: Callable[[Call, float], None] = lambda _call, _wait: None,
+        on_unpaid: Callable[[Call], None] = lambda _call: None,
     ) -> None:
         self._inner = inner
+        self._on_retry = on_retry
+        self._on_unpaid = on_unpaid
         self._budget = budget
         self._clock = clock
         self._random = random
@@ -120,14 +124,14 @@ class Retry:
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call, again where that is right; the upstream's last word stands."""
-        attempt = 1
-        result = await self._attempt(replace(call, attempt=attempt))
+        call = replace(call, attempt=1)
+        result = await self._attempt(call)
         if not _is_refusal(result):
             self._budget.first_attempt()
-        while (wait := self._wait(call, result, attempt)) is not None:
+        while (wait := self._wait(call, result)) is not None:
             await self._sleep(wait)
-            attempt += 1
-            again = await self._attempt(replace(call, attempt=attempt))
+            call = replace(call, attempt=call.attempt + 1)
+            again = await self._attempt(call)
             if _is_refusal(again) and isinstance(result, Reply):
                 break  # what the upstream said tells more than why it was not asked again
             result = again
@@ -141,16 +145,23 @@ class Retry:
         except UpstreamError as error:
             return error
 
-    def _wait(self, call: Call, result: Reply | UpstreamError, attempt: int) -> float | None:
-        """Return how long to wait before the next attempt; None when there is to be none."""
+    def _wait(self, call: Call, result: Reply | UpstreamError) -> float | None:
+        """Return how long to wait before the next attempt; None when there is to be none.
+
+        `call` is the one that just ended: what is told of the decision names its attempt.
+        """
         verdict = judge(call.effect, result)
         attempts = 2 if verdict is Verdict.ONCE_MORE else self._policy.attempts
-        if verdict is Verdict.NO or attempt >= attempts:
+        if verdict is Verdict.NO or call.attempt >= attempts:
             return None
-        wait = self._random.uniform(0, self._policy.longest_wait(verdict, attempt))
+        wait = self._random.uniform(0, self._policy.longest_wait(verdict, call.attempt))
         if call.deadline - self._clock() - wait < self._needed(result):
             return None
-        return wait if self._budget.take() else None
+        if not self._budget.take():
+            self._on_unpaid(call)
+            return None
+        self._on_retry(call, wait)
+        return wait
 
     def _needed(self, result: Reply | UpstreamError) -> float:
         """Return how much time must be left for one more attempt to be worth it."""

@@ -4,10 +4,10 @@ The vendor counts calls, not processes: two gateways at half a call a second eac
 So the moment of `LocalPace` lives under `casegraph:v1:pace:<upstream>`, and one Lua script reads,
 judges and moves it in one step by Redis' own clock (Redis 5 or later). A call never fails for
 Redis' sake: when it is slow, gone or wrong, the process keeps its own pace, and tells so once.
-Pauses that an upstream asks for are not shared: each process learns them from an answer of its own.
 Invariants: over all processes that reach Redis at most burst + rate * t calls are let through; each
 process alone keeps that bound through every change between Redis and its own pace, because each
-tells the other what it has let through. Only this module and the cache import redis.
+tells the other what it has let through. Only this module and the cache import redis; `shared_pause`
+goes through `PaceServer` too.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -34,6 +35,7 @@ CONNECTIONS = 4
 HORIZON_SECONDS = 60.0
 """No place further ahead is given out; the hard cap of a request's deadline is 30 s."""
 _LATE_SECONDS = 0.01
+_TELLINGS = 3
 _KEY_PREFIX = "casegraph:v1:pace:"
 
 # Times are whole microseconds, which a double holds exactly until the year 2255. What another clock
@@ -56,9 +58,9 @@ return {1, wait}
 
 
 class PaceServer:
-    """The Redis of all shared paces of a process, at `redis://[user:password@]host[:port][/db]`.
+    """The Redis that a process shares with others, at `redis://[user:password@]host[:port][/db]`.
 
-    Nothing connects before the first reservation. The URL is one that the cache has accepted too.
+    Nothing connects before the first script. The URL is one that the cache has accepted too.
     """
 
     def __init__(
@@ -85,9 +87,14 @@ class PaceServer:
         self._next_try = float("-inf")
         self._is_lost = False
         self._closed = False
+        self._closing = asyncio.Event()
+        self._errands: set[asyncio.Task[None]] = set()
 
-    async def reserve(self, key: str, *numbers: int) -> tuple[bool, float] | None:
-        """Return whether a place was given and its wait in seconds; None when Redis cannot say."""
+    async def run(self, script: str, key: str, *numbers: int) -> list[int] | None:
+        """Return the whole numbers that a script about one key answers; None when Redis cannot say.
+
+        Takes 50 ms at most, and then nothing for a second: what fails once is left alone.
+        """
         # Waiting for a connection tells of a busy process, so it is not under the cap.
         async with self._slots:
             if self._closed or self._clock() < self._next_try:
@@ -98,8 +105,9 @@ class PaceServer:
             cap = asyncio.timeout(self._seconds)
             try:
                 async with cap:
-                    granted, wait = await self._client.eval(_RESERVE, 1, key, *numbers)
-                    answer = bool(granted), int(wait) / 1e6
+                    answer = [
+                        int(each) for each in await self._client.eval(script, 1, key, *numbers)
+                    ]
             except Exception as error:  # noqa: BLE001 - whatever the driver raises, a call goes on
                 if not _fired_late(cap):
                     self._lost(error)
@@ -107,8 +115,29 @@ class PaceServer:
             self._found()
             return answer
 
+    def send(self, script: str, key: str, *numbers: int) -> None:
+        """Run a script whose answer nobody waits for; returns at once.
+
+        Tried three times, for what is told so is told once and holds for minutes.
+        """
+
+        async def errand() -> None:
+            for _ in range(_TELLINGS):
+                if await self.run(script, key, *numbers) is not None or self._closing.is_set():
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SKIP_SECONDS):
+                        await self._closing.wait()
+
+        task = asyncio.create_task(errand())
+        self._errands.add(task)  # the event loop itself holds tasks weakly
+        task.add_done_callback(self._errands.discard)
+
     async def close(self) -> None:
-        """Let go of every connection; afterwards each process keeps its own pace. Never raises."""
+        """Finish and let go of every connection; nothing is shared any more. Never raises."""
+        self._closing.set()
+        while self._errands:
+            await asyncio.wait(self._errands)  # each ends within its cap
         self._closed = True
         try:
             async with asyncio.timeout(self._seconds):
@@ -148,11 +177,17 @@ class SharedPace:
         self._interval = math.ceil(interval * 1e6)
         self._ahead = self._interval * (max(config.burst, 1) - 1)
 
+    @property
+    def backlog(self) -> float:
+        """How far ahead the places reach that this process was given; others' are not known."""
+        return self._local.backlog
+
     async def reserve(self, longest: float) -> Reservation:
         """Reserve the next place if it comes within `longest` seconds, a minute at most."""
         if not self._has_pace:
             return Reservation(0.0, granted=True)
-        answer = await self._server.reserve(
+        answer = await self._server.run(
+            _RESERVE,
             self._key,
             self._interval,
             self._ahead,
@@ -162,7 +197,7 @@ class SharedPace:
         )
         if answer is None:
             return self._local.reserve_now(longest)
-        granted, wait = answer
+        granted, wait = bool(answer[0]), answer[1] / 1e6
         if granted:
             self._local.spend(wait)
         return Reservation(wait, granted=granted)

@@ -6,6 +6,7 @@ vendors' own texts are for nobody but them.
 Invariant: an upstream's message, URL or header never gets into an error.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ _CAUSES: Mapping[int, tuple[type[UpstreamError], str]] = {
     501: (ContractViolation, "an operation that the upstream does not have"),
     505: (ContractViolation, "a protocol that the upstream does not speak"),
 }
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{0,200}"', re.ASCII)
+"""RFC 9110 §8.8.3; longer ones are nobody's."""
 _LONGEST_WAIT_SECONDS = 86_400.0
 """Longest wait told to a client: a day, so that a vendor's slip stays a number that fits."""
 
@@ -62,8 +65,18 @@ class Operation:
     template: str
 
 
+Check = Callable[["Operation", Reply, Where], None]
+"""Raises what an answer says, where a vendor says it otherwise than by its status."""
+
+
 class Rest:
-    """The REST side of one upstream: operations in, complete good answers out."""
+    """The REST side of one upstream: operations in, complete good answers out.
+
+    `on_unreadable` is told at once of an answer of which nothing can be used, for the breaker. An
+    answer with a bad value in some field is no such one: what costs one field must not, counted
+    twenty times, cost the upstream. `on_unusable` is told of both, by the operation's name, once an
+    answer; of an answer whose status alone is a breach it is not, for that stands with the attempt.
+    """
 
     def __init__(
         self,
@@ -74,9 +87,11 @@ class Rest:
         *,
         max_bytes: int = 5 * 2**20,
         on_unreadable: Callable[[], None] = lambda: None,
+        on_unusable: Callable[[str], None] = lambda _operation: None,
     ) -> None:
         self.upstream = upstream
         self._on_unreadable = on_unreadable
+        self._on_unusable = on_unusable
         self._origin = origin
         self._base = base
         self._send = send
@@ -88,12 +103,16 @@ class Rest:
 
     @contextmanager
     def reading(self, operation: Operation) -> Iterator[Where]:
-        """Count a ContractViolation of the body against the upstream, whoever raises it."""
+        """Tell of a body that breaks its contract, whole or in some field, whoever finds it."""
+        repairs: list[None] = []
         try:
-            yield self.where(operation)
+            yield Where(self.upstream, operation.name, lambda: repairs.append(None))
         except ContractViolation:
             self._on_unreadable()
+            self._on_unusable(operation.name)
             raise
+        if repairs:
+            self._on_unusable(operation.name)
 
     def read(self, operation: Operation, shape: Shape[T], reply: Reply) -> T:
         """Return a reply's body as a shape; raises ContractViolation."""
@@ -106,13 +125,15 @@ class Rest:
         ids: Mapping[str, Segment] | None = None,
         query: Iterable[tuple[str, str]] = (),
         body: Any = msgspec.UNSET,
-        check: Callable[[Operation, Reply], None] | None = None,
+        check: Check | None = None,
+        more_headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Send one request and return its reply of 200 to 299; raises UpstreamError otherwise.
 
-        `check` raises in place of the common reading of statuses, for vendors that say it better.
+        `check` raises in place of the common reading of statuses, for vendors that say it better;
+        it reads the body with the Where that it is given.
         """
-        headers = {"accept": "application/json"}
+        headers = {"accept": "application/json", **(more_headers or {})}
         content: bytes | None = None
         if body is not msgspec.UNSET:
             headers["content-type"] = "application/json"
@@ -130,19 +151,28 @@ class Rest:
         )
         try:
             reply = await self._send(call)
-            if check is not None:
-                check(operation, reply)
-            else:
-                raise_for_status(self.upstream, operation.name, reply)
-        except ContractViolation:
-            self._on_unreadable()
-            raise
+            self._judge(operation, reply, check)
         except (DeadlineExceeded, UpstreamUnavailable) as error:
             if operation.effect is Effect.READ or not error.sent or not error.retryable:
                 raise
             what = "sent, and no answer says whether it took effect"
             raise OutcomeUnknown(self.upstream, operation.name, what) from None
         return reply
+
+    def _judge(self, operation: Operation, reply: Reply, check: Check | None) -> None:
+        """Raise what the answer says, and tell of one that breaks its contract."""
+        if check is not None and _is_good(reply.status):
+            with self.reading(operation) as where:
+                check(operation, reply, where)
+            return
+        try:
+            if check is not None:
+                check(operation, reply, self.where(operation))
+            else:
+                raise_for_status(self.upstream, operation.name, reply)
+        except ContractViolation:
+            self._on_unreadable()
+            raise
 
 
 def raise_for_status(
@@ -153,7 +183,7 @@ def raise_for_status(
     401 and 403 are this gateway's credentials, never the caller's.
     """
     code = reply.status if status is None else status
-    if 200 <= code < 300:  # noqa: PLR2004  the range is the definition of success
+    if _is_good(code):
         return
     if code == 429:  # noqa: PLR2004  the status made to carry a wait
         raise RateLimited(upstream, operation, _CAUSES[code][1], retry_after_ms(reply))
@@ -167,10 +197,24 @@ def raise_for_status(
     raise ContractViolation(upstream, operation, what)
 
 
+def strong_etag(value: str | None) -> str | None:
+    """Return an ETag that If-Match may carry; None for a weak one and for what is none."""
+    return value if value is not None and _STRONG_ETAG.fullmatch(value) else None
+
+
+def if_match(etag: str | None) -> dict[str, str]:
+    """Return the headers that make a write depend on an ETag; none without one."""
+    return {} if etag is None else {"if-match": etag}
+
+
 def retry_after_ms(reply: Reply) -> int | None:
     """Return the wait that a reply asks for, in ms, a day at most; None when it names none."""
     seconds = retry_after_seconds(reply.headers, _now)
     return None if seconds is None else int(min(seconds, _LONGEST_WAIT_SECONDS) * 1000)
+
+
+def _is_good(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004  the range is the definition of success
 
 
 def _now() -> datetime:

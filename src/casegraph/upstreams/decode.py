@@ -61,7 +61,7 @@ def _convert_special(kind: type, value: Any) -> Any:
 
 
 def _encode_special(value: Any) -> str:
-    if isinstance(value, Id):
+    if isinstance(value, str):  # ids, and what was put into a path
         return str.__str__(value)
     if isinstance(value, Instant):
         return value.isoformat()
@@ -73,12 +73,18 @@ def encode(value: Any) -> bytes:
     return msgspec.json.encode(value, enc_hook=_encode_special)
 
 
+def _nobody() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """Whose body is read, for the error that may come of it."""
 
     upstream: str
     operation: str
+    on_repair: Callable[[], None] = field(default=_nobody, repr=False, compare=False)
+    """Called for each value that gives way to its error while its record stands."""
 
     def violation(self, what: str, path: str = "$") -> ContractViolation:
         """Return the error for one spot of the body."""
@@ -168,5 +174,6 @@ def _record(kind: Any, members: Mapping[str, Any], path: str, where: Where) -> A
         except ContractViolation as violation:
             if known.required:
                 raise
+            where.on_repair()
             values[known.name] = violation
     return kind(**values)

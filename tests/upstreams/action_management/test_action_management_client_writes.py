@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from casegraph.errors import (
@@ -76,19 +77,18 @@ async def test_a_case_is_read_changed_and_put_back_whole(
     """What is not changed stays, in both readings of PUT and under both answers."""
     before = copy.deepcopy(store.hubs[7].cases[1])
     client = await tenant(put_answers=answer, put_mode=mode)
-    document = await client.case_document("7", "1")
-    document["name"] = "Renamed"
+    document = {**(await client.case_document("7", "1")).members, "name": "Renamed"}
     assert await client.case_put("7", "1", document) is None
     assert store.hubs[7].cases[1] == before | {"name": "Renamed", "dateModified": START}
     assert stage.targets[-1] == "PUT /v1/actionmanagement/hubs/7/cases/1"
-    assert json.loads(stage.requests[-1].body) == document
+    assert stage.requests[-1].body == msgspec.json.encode(document)
     assert stage.requests[-1].headers["content-type"] == "application/json"
 
 
 async def test_what_a_put_leaves_out_is_cleared(tenant: Any, store: Any) -> None:
     """The vendor replaces; the client sends exactly what it was given."""
     client = await tenant(put_mode=PutMode.REPLACE)
-    document = await client.case_document("7", "1")
+    document = dict((await client.case_document("7", "1")).members)
     del document["dateDue"]
     await client.case_put("7", "1", document)
     assert "dateDue" not in store.hubs[7].cases[1]
@@ -96,9 +96,16 @@ async def test_what_a_put_leaves_out_is_cleared(tenant: Any, store: Any) -> None
 
 async def test_a_document_keeps_what_nobody_knows(told: Any) -> None:
     """Unknown keys, links and every digit of a number come back as they were."""
-    strange = samples.CASE_DETAILS | {"new": {"deep": [1, None]}, "big": 2**60, "cost": 1234567.89}
+    plain = json.dumps(samples.CASE_DETAILS | {"new": {"deep": [1, None]}, "big": 2**70})
+    odd = b', "rate": 1.10, "sum": 12345678901234567.89, "\\u006eote": "\\u00e9"}'
+    strange = plain[:-1].encode() + odd
     document = await told(lambda client: client.case_document("7", "31001"), strange)
-    assert document == strange
+    assert json.loads(msgspec.json.encode(document.members)) == json.loads(strange)
+    assert bytes(document.members["rate"]) == b"1.10"
+    assert bytes(document.members["sum"]) == b"12345678901234567.89"
+    assert bytes(document.members["note"]) == b'"\\u00e9"'
+    assert document.case.name == samples.CASE_DETAILS["name"]
+    assert document.case.detailed
 
 
 async def test_a_put_the_vendor_refuses_is_rejected_and_changes_nothing(
@@ -107,8 +114,8 @@ async def test_a_put_the_vendor_refuses_is_rejected_and_changes_nothing(
     """An unknown item of a list is the caller's mistake."""
     before = copy.deepcopy(store.hubs[7].cases[1])
     client = await tenant()
-    document = await client.case_document("7", "1")
-    document["listValues"] = [{"listId": 100, "id": 999}]
+    members = (await client.case_document("7", "1")).members
+    document = {**members, "listValues": [{"listId": 100, "id": 999}]}
     with pytest.raises(UpstreamRejected):
         await client.case_put("7", "1", document)
     assert store.hubs[7].cases[1] == before

@@ -1,12 +1,12 @@
 """Action Management as functions: one per endpoint of the reference page (E1 to E9), plus the hubs.
 
-Reads return records; the case document, which a later PUT must send back whole, is returned as the
-plain JSON object the vendor sent, unknown fields included.
+Reads return records; the case document, which a later PUT must send back whole, is returned member
+by member as the very bytes the vendor sent, so that no number is rounded and nothing unknown lost.
 Invariant: addresses inside answers are never followed; hub and case ids are int32 or refused.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -26,14 +26,15 @@ from casegraph.upstreams.action_management.records import (
     Roles,
     stamp_case,
 )
-from casegraph.upstreams.base import Operation, Rest
+from casegraph.upstreams.base import Operation, Rest, if_match, strong_etag
 from casegraph.upstreams.decode import Shape
 from casegraph.upstreams.paths import Segment, int32
 
 CASE_QUERY = Operation("case_query", Effect.READ, "POST", "/hubs/{hub}/cases/query")
 CASE = Operation("case", Effect.READ, "GET", "/hubs/{hub}/cases/{case}")
-CASE_PUT = Operation("case_put", Effect.REPEATABLE, "PUT", "/hubs/{hub}/cases/{case}")
-CASE_DELETE = Operation("case_delete", Effect.REPEATABLE, "DELETE", "/hubs/{hub}/cases/{case}")
+# Repeated after a pause it would undo what others did meanwhile: the writer looks again first.
+CASE_PUT = Operation("case_put", Effect.ONCE, "PUT", "/hubs/{hub}/cases/{case}")
+CASE_DELETE = Operation("case_delete", Effect.ONCE, "DELETE", "/hubs/{hub}/cases/{case}")
 CASE_NOTES = Operation("case_notes", Effect.READ, "GET", "/hubs/{hub}/cases/{case}/notes")
 CASE_NOTE = Operation("case_note", Effect.READ, "GET", "/hubs/{hub}/cases/{case}/notes/{note}")
 HUB_NOTES = Operation("hub_notes", Effect.READ, "GET", "/hubs/{hub}/notes")
@@ -56,7 +57,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 _CASE = Shape[Case](Case)
 _CASE_PAGE = Shape[CasePage](CasePage)
-_DOCUMENT = Shape[dict[str, Any]](dict[str, Any])
+_MEMBERS = Shape[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
 _NOTE = Shape[Note](Note)
 _NOTE_PAGE = Shape[NotePage](NotePage)
 _LISTS = Shape[ProgramLists](ProgramLists)
@@ -85,6 +86,17 @@ class CaseQuery:
         return body
 
 
+@dataclass(frozen=True, slots=True)
+class CaseDocument:
+    """A case as the vendor's own object, and the record that can be read from it."""
+
+    case: Case
+    members: Mapping[str, msgspec.Raw] = field(repr=False)
+    """The object's members, each as the bytes it came in."""
+    etag: str | None = None
+    """What If-Match takes; None where the vendor sent none that is strong."""
+
+
 class ActionManagement:
     """The client. Every method raises InvalidArgument for a bad id and UpstreamError otherwise."""
 
@@ -108,18 +120,28 @@ class ActionManagement:
         case = self._rest.read(CASE, _CASE, reply)
         return stamp_case(case, str(ids["hub"]), detailed=True)
 
-    async def case_document(self, hub_id: str, case_id: str) -> dict[str, Any]:
+    async def case_document(self, hub_id: str, case_id: str) -> CaseDocument:
         """E2 as the vendor's own object, to be changed and put back whole."""
-        reply = await self._rest.call(CASE, _case(hub_id, case_id))
-        return self._rest.read(CASE, _DOCUMENT, reply)
+        ids = _case(hub_id, case_id)
+        reply = await self._rest.call(CASE, ids)
+        members = self._rest.read(CASE, _MEMBERS, reply)
+        case = stamp_case(self._rest.read(CASE, _CASE, reply), str(ids["hub"]), detailed=True)
+        return CaseDocument(case, members, strong_etag(reply.headers.get("etag")))
 
-    async def case_put(self, hub_id: str, case_id: str, document: Mapping[str, Any]) -> None:
-        """E3: replace the case's writable part; the answer's body is optional and not read."""
-        await self._rest.call(CASE_PUT, _case(hub_id, case_id), body=document)
+    async def case_put(
+        self, hub_id: str, case_id: str, document: Mapping[str, Any], etag: str | None = None
+    ) -> None:
+        """E3: replace the case's writable part; the answer's body is optional and not read.
 
-    async def case_delete(self, hub_id: str, case_id: str) -> None:
-        """E4: delete the case."""
-        await self._rest.call(CASE_DELETE, _case(hub_id, case_id))
+        With an `etag`, only if the case is still the one that had it; raises UpstreamConflict.
+        """
+        headers = if_match(etag)
+        ids = _case(hub_id, case_id)
+        await self._rest.call(CASE_PUT, ids, body=document, more_headers=headers)
+
+    async def case_delete(self, hub_id: str, case_id: str, etag: str | None = None) -> None:
+        """E4: delete the case; with an `etag`, only if it is still the one that had it."""
+        await self._rest.call(CASE_DELETE, _case(hub_id, case_id), more_headers=if_match(etag))
 
     async def case_notes(self, hub_id: str, case_id: str) -> tuple[Note, ...]:
         """E5: all notes of a case; the vendor knows no pages here."""

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from casegraph.errors import CredentialsRefused
+from casegraph.errors import ContractViolation, CredentialsRefused
 from casegraph.transport.calls import Call, Send
 from casegraph.transport.credentials import Proof
 from casegraph.upstreams.action_management.client import TOKEN
@@ -44,9 +44,15 @@ class ApiUser:
 
 
 def token_renewal(
-    user: ApiUser, send: Send, clock: Callable[[], float]
+    user: ApiUser,
+    send: Send,
+    clock: Callable[[], float],
+    on_unusable: Callable[[str], None] = lambda _operation: None,
 ) -> Callable[[], Awaitable[Proof]]:
-    """Return what asks for a new token; it raises CredentialsRefused when the vendor says no."""
+    """Return what asks for a new token; it raises CredentialsRefused when the vendor says no.
+
+    `on_unusable` is told of a good answer that holds no token, by the operation's name.
+    """
     form = {
         "grant_type": "api-user",
         "client_id": user.client_id,
@@ -73,14 +79,22 @@ def token_renewal(
         if reply.status in {400, 401, 403}:
             raise CredentialsRefused(user.upstream, TOKEN.name, "no token for these credentials")
         raise_for_status(user.upstream, TOKEN.name, reply)
-        where = Where(user.upstream, TOKEN.name)
-        token = _TOKEN.read(reply.body, where)
-        if not token.access_token or not token.access_token.isascii():
-            raise where.violation("no usable token", "$.access_token")
-        if not token.access_token.isprintable() or " " in token.access_token:
-            raise where.violation("no usable token", "$.access_token")
+        try:
+            token = _read(reply.body, Where(user.upstream, TOKEN.name))
+        except ContractViolation:
+            on_unusable(TOKEN.name)
+            raise
         seconds = token.expires_in if isinstance(token.expires_in, float) else ASSUMED_SECONDS
         stale_after = max(seconds - RENEW_EARLY_SECONDS, seconds / 2)
         return Proof({"authorization": f"Bearer {token.access_token}"}, asked_at + stale_after)
 
     return renew
+
+
+def _read(body: bytes, where: Where) -> _Token:
+    """Return a token that a header can carry; raises ContractViolation."""
+    token = _TOKEN.read(body, where)
+    text = token.access_token
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise where.violation("no usable token", "$.access_token")
+    return token

@@ -53,7 +53,7 @@ class CustomerCases:
         with self._rest.reading(CASE) as where:
             return _case(read_json(reply.body, where), where, "$", None)
 
-    def _check_case(self, operation: Operation, reply: Reply) -> None:
+    def _check_case(self, operation: Operation, reply: Reply, _where: Where) -> None:
         """Read 422 as unknown: the vendor lists no 404 for this path, and nothing else can fail."""
         status = 404 if reply.status == 422 else reply.status  # noqa: PLR2004
         raise_for_status(self._rest.upstream, operation.name, reply, status)

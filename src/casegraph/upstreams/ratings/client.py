@@ -13,8 +13,14 @@ import msgspec
 
 from casegraph.errors import ContractViolation, CredentialsRefused
 from casegraph.transport.calls import Effect, Reply
-from casegraph.upstreams.base import Operation, Rest, raise_for_status
-from casegraph.upstreams.decode import Shape
+from casegraph.upstreams.base import (
+    Operation,
+    Rest,
+    if_match,
+    raise_for_status,
+    strong_etag,
+)
+from casegraph.upstreams.decode import Shape, Where
 from casegraph.upstreams.paths import Segment, int63, rating_hash
 from casegraph.upstreams.ratings.lock import LOCKED
 from casegraph.upstreams.ratings.records import (
@@ -36,8 +42,9 @@ RATING_BY_HASH = Operation(
     "rating_by_hash", Effect.READ, "GET", "/cases/{case}/ratings/{hash}.json"
 )
 RATING_ADD = Operation("rating_add", Effect.ONCE, "POST", "/cases/{case}/ratings.json")
+# Repeated after a pause it would undo what others did meanwhile: the writer looks again first.
 RATING_UPDATE = Operation(
-    "rating_update", Effect.REPEATABLE, "PUT", "/cases/{case}/ratings/{rating}.json"
+    "rating_update", Effect.ONCE, "PUT", "/cases/{case}/ratings/{rating}.json"
 )
 RATING_TRIGGER = Operation(
     "rating_trigger", Effect.ONCE, "POST", "/cases/{case}/ratings/trigger.json"
@@ -79,6 +86,14 @@ class SummaryPage:
 
     summaries: tuple[CaseSummary, ...]
     total_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRating:
+    """A rating, and what If-Match takes; None where the vendor sent no strong ETag."""
+
+    rating: Rating
+    etag: str | None
 
 
 E = TypeVar("E", bound=Envelope)
@@ -135,12 +150,22 @@ class Ratings:
         answer = await self._read(_RATING, RATING_ADD, ids, (), values)
         return answer.data and _asked_for(ids["case"], (answer.data,))[0]
 
-    async def rating_update(
-        self, case_id: str, rating_id: str, values: Mapping[str, str]
-    ) -> Rating | None:
-        """Change a rating; `values` as for adding. None when none is sent back."""
+    async def rating_seen(self, case_id: str, rating_id: str) -> "SeenRating":
+        """Return one rating as it is to be changed: unexpanded, so that its ETag is its own."""
         ids = {"case": _case(case_id), "rating": int63("ratingId", rating_id)}
-        answer = await self._read(_RATING, RATING_UPDATE, ids, (), values)
+        answer, reply = await self._ask(_RATING, RATING, ids, ())
+        rating = self._one(RATING, ids["case"], answer.data)
+        return SeenRating(rating, strong_etag(reply.headers.get("etag")))
+
+    async def rating_update(
+        self, case_id: str, rating_id: str, values: Mapping[str, str], etag: str | None = None
+    ) -> Rating | None:
+        """Change a rating; `values` as for adding. None when none is sent back.
+
+        With an `etag`, only if it is still the rating that had it; raises UpstreamConflict.
+        """
+        ids = {"case": _case(case_id), "rating": int63("ratingId", rating_id)}
+        answer, _ = await self._ask(_RATING, RATING_UPDATE, ids, (), values, if_match(etag))
         return answer.data and _asked_for(ids["case"], (answer.data,))[0]
 
     async def rating_trigger(self, case_id: str) -> None:
@@ -159,9 +184,10 @@ class Ratings:
         answer = await self._read(
             _SUMMARY, CASE_SUMMARY, {"case": _case(case_id)}, [_SUMMARY_FIELDS]
         )
-        if answer.data is None:
-            raise self._rest.where(CASE_SUMMARY).violation("no case", "$.data")
-        return answer.data
+        with self._rest.reading(CASE_SUMMARY) as where:
+            if answer.data is None:
+                raise where.violation("no case", "$.data")
+            return answer.data
 
     async def _read(
         self,
@@ -171,15 +197,28 @@ class Ratings:
         query: Iterable[tuple[str, str]],
         body: Any = msgspec.UNSET,
     ) -> E:
+        return (await self._ask(shape, operation, ids, query, body))[0]
+
+    async def _ask(
+        self,
+        shape: Shape[E],
+        operation: Operation,
+        ids: Mapping[str, Segment],
+        query: Iterable[tuple[str, str]],
+        body: Any = msgspec.UNSET,
+        more_headers: Mapping[str, str] | None = None,
+    ) -> tuple[E, Reply]:
         answers: list[E] = []
 
-        def check(operation: Operation, reply: Reply) -> None:
+        def check(operation: Operation, reply: Reply, where: Where) -> None:
             self._check(operation, reply)
-            answers.append(self._settle(operation, reply, shape))
+            answers.append(self._settle(operation, reply, shape, where))
 
         # Settled as part of the call: an inner status of 500 leaves a write's outcome unknown too.
-        await self._rest.call(operation, ids, query, body, check=check)
-        return answers[0]
+        reply = await self._rest.call(
+            operation, ids, query, body, check=check, more_headers=more_headers
+        )
+        return answers[0], reply
 
     def _check(self, operation: Operation, reply: Reply, inner: int | None = None) -> None:
         """Raise what a status says, the `inner` one of an envelope before the reply's own.
@@ -196,11 +235,11 @@ class Ratings:
                 raise CredentialsRefused(self._rest.upstream, operation.name, what)
         raise_for_status(self._rest.upstream, operation.name, reply, status)
 
-    def _settle(self, operation: Operation, reply: Reply, shape: Shape[E]) -> E:
+    def _settle(self, operation: Operation, reply: Reply, shape: Shape[E], where: Where) -> E:
         """Read an envelope and raise what its own status says."""
         # A write that has taken effect is no failure for want of a body.
         body = reply.body or (b"" if operation.effect is Effect.READ else b"{}")
-        answer = shape.read(body, self._rest.where(operation))
+        answer = shape.read(body, where)
         if isinstance(answer.status, int):
             self._check(operation, reply, answer.status)
         data = getattr(answer, "data", None)
@@ -209,14 +248,16 @@ class Ratings:
         return answer
 
     def _one(self, operation: Operation, case: Segment, rating: Rating | None) -> Rating:
-        if rating is None:
-            raise self._rest.where(operation).violation("no rating", "$.data")
+        with self._rest.reading(operation) as where:
+            if rating is None:
+                raise where.violation("no rating", "$.data")
         return _asked_for(case, (rating,))[0]
 
     def _rows(self, operation: Operation, rows: tuple[R, ...] | msgspec.UnsetType) -> tuple[R, ...]:
-        if isinstance(rows, msgspec.UnsetType):
-            raise self._rest.where(operation).violation("nothing where a key must be", "$.data")
-        return rows
+        with self._rest.reading(operation) as where:
+            if isinstance(rows, msgspec.UnsetType):
+                raise where.violation("nothing where a key must be", "$.data")
+            return rows
 
 
 def _number(value: int | None) -> int | None:
