@@ -1,0 +1,210 @@
+"""One feed: the rows of many cases, answered from an index that one call keeps true.
+
+The first need starts a fill in the background. From then on an answer costs one call for whatever
+has changed, however many cases are asked, shared by all who ask at the same time. Deletions, which
+no list of changes can show, are found by counting (see FeedBounds for when).
+Invariants: a case is answered only while the index is known to be complete for it; what is shared
+by requests is bound by no request's deadline, while each of them waits no longer than its own.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Generic
+
+from casegraph.errors import (
+    CertificateRefused,
+    ContractViolation,
+    CredentialsRefused,
+    RateLimited,
+    UpstreamError,
+)
+from casegraph.loading.feeds.bounds import (
+    FeedAnswer,
+    FeedBounds,
+    FeedConfig,
+    FeedKey,
+    FeedMode,
+    FeedState,
+    FeedView,
+    Row,
+)
+from casegraph.loading.feeds.core import Times
+from casegraph.loading.feeds.filling import passes
+from casegraph.loading.feeds.keeper import Keeper
+from casegraph.loading.feeds.reading import UNFIT_SECONDS, Reading
+from casegraph.loading.feeds.upkeep import Upkeep
+from casegraph.loading.freshness import Acceptance, Verdict, Windows, stands_in, verdict
+from casegraph.loading.ledger import Provenance, Source, StaleReason
+
+__all__ = [
+    "Feed",
+    "FeedAnswer",
+    "FeedBounds",
+    "FeedConfig",
+    "FeedKey",
+    "FeedMode",
+    "FeedState",
+    "FeedView",
+]
+
+MARGIN = timedelta(days=1)
+"""A window must begin so long before a case was opened: its rows come from another clock."""
+
+
+class _NothingToServeError(Exception):
+    """The feed cannot answer, and says so without a failure."""
+
+
+class Feed(Generic[Row]):
+    """The rows of one list of one upstream, for one tenant and identity."""
+
+    def __init__(
+        self,
+        reading: Reading[Row],
+        config: FeedConfig,
+        times: Times | None = None,
+        keeper: Keeper[Row] | None = None,
+    ) -> None:
+        self._upkeep = Upkeep(reading, config, times, keeper)
+
+    @property
+    def rows_held(self) -> int:
+        """How many rows are in memory."""
+        return len(self._upkeep.core.index)
+
+    @property
+    def bytes_held(self) -> int:
+        """How many bytes these rows are as JSON."""
+        return self._upkeep.core.index.bytes
+
+    def view(self) -> FeedView:
+        """Return what can be told without a call."""
+        return self._upkeep.view()
+
+    def start(self) -> None:
+        """Begin to fill in the background, if that is due; never waits, never raises.
+
+        Does nothing for a feed that is off, running or ready, nor before a pause after a failure is
+        over. The fill belongs to no request: neither deadline, allowance nor record bind it.
+        """
+        self._upkeep.start()
+
+    async def size_known(self) -> None:
+        """Return when the running fill knows how many calls are left, or has come to a halt.
+
+        Raises DeadlineExceeded when the request's time ends before that.
+        """
+        while (view := self.view()).state is FeedState.FILLING and view.pages_left is None:
+            await self._upkeep.next_move()
+
+    async def rows(
+        self,
+        keys: Sequence[FeedKey],
+        acceptance: Acceptance,
+        windows: Windows,
+        *,
+        confirmed_since: float | None = None,
+    ) -> FeedAnswer[Row]:
+        """Return the rows of those cases that the feed is complete for.
+
+        Waits for a running fill. Then it reads what has changed, unless windows and acceptance
+        allow the age of the last confirmation, or that is not older than `confirmed_since` (seconds
+        since 1970; the begin of this call when None). With `no_cache` callers do not come here.
+        Where the feed cannot answer at all, `rows` of the answer is empty. Raises UpstreamError
+        when reading the changes fails and nothing may stand in for them, DeadlineExceeded when the
+        request's time ends before the fill.
+        """
+        upkeep = self._upkeep
+        since = upkeep.times.wall() if confirmed_since is None else confirmed_since
+        # Compared on the clock that never goes back: a wall clock that is set back must not make
+        # what is held look as if it came from later.
+        clock = upkeep.times.clock() - max(0.0, upkeep.times.wall() - since)
+        if not acceptance.only_if_cached:
+            while upkeep.state is FeedState.FILLING:
+                await upkeep.next_move()
+        try:
+            reason = await self._brought_up(acceptance, windows, clock)
+        except _NothingToServeError:
+            return FeedAnswer({}, self._provenance(None))
+        answer = FeedAnswer(self._complete(keys), self._provenance(reason))
+        if not acceptance.only_if_cached:
+            upkeep.look_after()
+        return answer
+
+    def changed(self, case_id: str) -> None:
+        """Take a case for incomplete until a refresh that begins after this; a write was made."""
+        self._upkeep.mark_changed(case_id)
+
+    def forget_case(self, case_id: str) -> None:
+        """Drop the rows of a case that was deleted; incomplete until the next refresh."""
+        upkeep = self._upkeep
+        upkeep.keeper.forget(upkeep.core, upkeep.core.index.forget_case(case_id))
+        upkeep.mark_changed(case_id)
+
+    async def close(self) -> None:
+        """End all work in the background, and answer nothing any more."""
+        await self._upkeep.close()
+
+    async def _brought_up(
+        self, acceptance: Acceptance, windows: Windows, since: float
+    ) -> StaleReason | None:
+        """Confirm what is held as far as is asked; returns why it is stale, if it is."""
+        core = self._upkeep.core
+        if self._upkeep.state is not FeedState.READY:
+            raise _NothingToServeError
+        if core.was_confirmed(since):
+            return None
+        wanted = verdict(core.age(), windows, acceptance)
+        if wanted is Verdict.REFUSE:
+            raise _NothingToServeError
+        if wanted is Verdict.SERVE:
+            return None
+        if wanted is Verdict.SERVE_STALE:
+            return StaleReason.ACCEPTED
+        if wanted is Verdict.REVALIDATE:
+            self._upkeep.confirm_soon()
+            return StaleReason.REVALIDATING
+        return await self._confirmed(acceptance, windows)
+
+    async def _confirmed(self, acceptance: Acceptance, windows: Windows) -> StaleReason | None:
+        """Read what has changed; returns why it is stale where that failed."""
+        upkeep = self._upkeep
+        reason: StaleReason | None = None
+        try:
+            await upkeep.confirm()
+        except ContractViolation:
+            # One row that cannot be read spoils the list, and not what is asked directly.
+            upkeep.halt("its changes cannot be read", UNFIT_SECONDS)
+        except UpstreamError as error:
+            is_allowed = _may_stand_in(error) and stands_in(upkeep.core.age(), windows, acceptance)
+            if not is_allowed:
+                raise
+            limited = isinstance(error, RateLimited)
+            reason = StaleReason.RATE_LIMITED if limited else StaleReason.UPSTREAM_UNAVAILABLE
+        if upkeep.state is not FeedState.READY:
+            raise _NothingToServeError
+        return reason
+
+    def _complete(self, keys: Sequence[FeedKey]) -> dict[str, tuple[Row, ...]]:
+        index = self._upkeep.core.index
+        found = {key.case_id: index.of(key.case_id) for key in keys if self._covers(key)}
+        return {case_id: rows for case_id, rows in found.items() if rows is not None}
+
+    def _covers(self, key: FeedKey) -> bool:
+        if self._upkeep.is_changed(key.case_id):
+            return False
+        begin = self._upkeep.core.covers_from
+        return begin is None or (key.since is not None and key.since - MARGIN >= begin)
+
+    def _provenance(self, reason: StaleReason | None) -> Provenance:
+        reading, at = self._upkeep.reading, self._upkeep.core.confirmed_at or 0.0
+        return Provenance(reading.upstream, reading.kind, Source.FEED, at, reason)
+
+
+def _may_stand_in(error: UpstreamError) -> bool:
+    """Say whether what is held may be served in spite of an error.
+
+    Not where our credentials are refused: who may no longer see the rows must not go on seeing
+    them. Nor where the upstream cannot prove who it is.
+    """
+    return passes(error) and not isinstance(error, CredentialsRefused | CertificateRefused)

@@ -1,0 +1,113 @@
+"""The rows of a feed in memory, by id and by case.
+
+Whatever was read last is what holds: reads are made one after the other, so a later answer is never
+older than an earlier one, while an upstream's own times may go back when its clock is set.
+Invariant: each id stands under exactly one case; counts and bytes are those of the rows held.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic
+
+from casegraph.loading.feeds.bounds import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a feed must know of a row.
+
+    `changed_at` is the time by which the upstream lists it among its changes, None where it cannot
+    be read; `order` is its place among the rows of its case. `shows_changes` is False for a row
+    whose later changes might not be listed.
+    """
+
+    row_id: str
+    case_id: str
+    changed_at: datetime | None
+    order: Any
+    shows_changes: bool = True
+
+
+Describe = Callable[[Row], Facts]
+
+
+class Index(Generic[Row]):
+    """Rows by id and by case."""
+
+    def __init__(self, describe: Describe[Row], size: Callable[[Row], int]) -> None:
+        self._describe = describe
+        self._size = size
+        self._rows: dict[str, tuple[Row, Facts, int]] = {}
+        self._cases: dict[str, set[str]] = {}
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        """Return how many rows are held."""
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Return all rows."""
+        return (row for row, _, _ in self._rows.values())
+
+    def put(self, rows: Iterable[Row]) -> int:
+        """Take rows over those held before; returns how many of them were not held."""
+        known = len(self._rows)
+        for row in rows:
+            facts = self._describe(row)
+            held = self._rows.get(facts.row_id)
+            if held is not None:
+                if held[0] == row:
+                    continue  # the same object goes on being shared
+                self._remove(facts.row_id)
+            size = self._size(row)
+            self._rows[facts.row_id] = (row, facts, size)
+            self._cases.setdefault(facts.case_id, set()).add(facts.row_id)
+            self.bytes += size
+        return len(self._rows) - known
+
+    def of(self, case_id: str) -> tuple[Row, ...] | None:
+        """Return the rows of a case in order; None where the feed may have missed changes."""
+        held = [self._rows[row_id] for row_id in self._cases.get(case_id, ())]
+        if not all(facts.shows_changes for _, facts, _ in held):
+            return None
+        held.sort(key=lambda each: each[1].order)
+        return tuple(row for row, _, _ in held)
+
+    def forget_case(self, case_id: str) -> tuple[str, ...]:
+        """Drop the rows of a case and return their ids."""
+        gone = tuple(self._cases.get(case_id, ()))
+        for row_id in gone:
+            self._remove(row_id)
+        return gone
+
+    def remove(self, row_ids: Iterable[str]) -> None:
+        """Drop rows by id, as far as they are held."""
+        for row_id in row_ids:
+            if row_id in self._rows:
+                self._remove(row_id)
+
+    def by_id(self) -> Mapping[str, Row]:
+        """Return a copy of all rows by id."""
+        return {row_id: row for row_id, (row, _, _) in self._rows.items()}
+
+    def times(self) -> list[datetime]:
+        """Return the times of all rows that have one, oldest first."""
+        times = (facts.changed_at for _, facts, _ in self._rows.values())
+        return sorted(time for time in times if time is not None)
+
+    def before(self, moment: datetime) -> tuple[str, ...]:
+        """Return the ids of rows last changed before a moment."""
+        return tuple(
+            row_id
+            for row_id, (_, facts, _) in self._rows.items()
+            if facts.changed_at is not None and facts.changed_at < moment
+        )
+
+    def _remove(self, row_id: str) -> None:
+        _, facts, size = self._rows.pop(row_id)
+        self.bytes -= size
+        of_case = self._cases[facts.case_id]
+        of_case.discard(row_id)
+        if not of_case:
+            del self._cases[facts.case_id]
