@@ -1,24 +1,21 @@
-"""Bytes kept for a while, in memory or in Redis, by a cache whose failure nobody notices.
+"""Bytes kept for a while in Redis, by a cache whose failure nobody notices.
 
 aiocache is a plain store here: get, set and delete, bytes in and bytes out. Its decorators log
 values, share mutable objects and fail with their backend, so none is used, nor any serializer.
 Invariants: no operation raises for a backend's sake or lasts longer than its cap; a backend that
-keeps failing is left alone for a while; the memory store is bounded in entries and bytes; neither a
-key nor a value is ever logged. No other module imports aiocache.
+keeps failing is left alone for a while; neither a key nor a value is ever logged. No other module
+imports aiocache.
 """
 
 import asyncio
 import hashlib
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from random import Random
 from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from aiocache import RedisCache
-from aiocache.base import BaseCache
 from aiocache.serializers import NullSerializer
 
 _log = logging.getLogger("casegraph.cache")
@@ -32,15 +29,10 @@ FAILURES_TO_SKIP = 5
 """In a row; one lost packet is no outage."""
 SKIP_SECONDS = 5.0
 """For so long a failing backend is not asked, so it adds no latency and may recover."""
-MAX_ENTRIES = 10_000
-"""Of the memory store."""
-MAX_BYTES = 64 * 1024 * 1024
-"""Of the memory store: keys and values together."""
 REDIS_CONNECTIONS = 16
 """At most; at 1 ms a round trip they carry more than one Python process can ask."""
 _MAX_KEY_LENGTH = 200
 _KEY_PREFIX = "casegraph:v1:"
-_JITTER = 0.1
 _LATE_SECONDS = 0.01
 
 
@@ -166,24 +158,15 @@ class _Health:
 
 
 def open_cache(
-    url: str,
-    *,
-    clock: Clock = time.monotonic,
-    operation_seconds: float = OPERATION_SECONDS,
-    max_entries: int = MAX_ENTRIES,
-    max_bytes: int = MAX_BYTES,
+    url: str, *, clock: Clock = time.monotonic, operation_seconds: float = OPERATION_SECONDS
 ) -> Cache:
-    """Return the cache at `memory://` or `redis://[user:password@]host[:port][/db]`.
+    """Return the cache at `redis://[user:password@]host[:port][/db]`.
 
     Nothing is connected yet: an absent Redis is a cache that misses. Raises CacheUrlError.
     """
     # At level DEBUG aiocache would write every key into the log.
     logging.getLogger("aiocache").setLevel(logging.INFO)
-    backend: Backend
-    if url == "memory://":
-        backend = _MemoryStore(clock, max_entries, max_bytes)
-    else:
-        backend = _RedisStore(**_redis_options(url))
+    backend = _RedisStore(**_redis_options(url))
     return Cache(backend, clock=clock, operation_seconds=operation_seconds)
 
 
@@ -201,65 +184,6 @@ def cache_key(*parts: str) -> str:
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     # The empty part marks a digest: no key made of parts has one.
     return f"{_KEY_PREFIX}:{digest}"
-
-
-def jittered(ttl_seconds: float, random: Random) -> float:
-    """Return the time to live, ±10 %, so that entries written together expire apart."""
-    return ttl_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)
-
-
-class _MemoryStore(BaseCache):  # type: ignore[misc] # aiocache has no types
-    """A bounded store under aiocache's operations; the least recently used entry goes first.
-
-    aiocache's own memory cache has no bound and a timer per entry. Here a dead entry goes when it
-    is read or when it has become the least recently used, which the bounds make soon enough.
-    """
-
-    NAME = "casegraph-memory"
-
-    def __init__(self, clock: Clock, max_entries: int, max_bytes: int) -> None:
-        super().__init__(serializer=NullSerializer(), timeout=None)
-        self._clock = clock
-        self._max_entries = max_entries
-        self._max_bytes = max_bytes
-        self._entries: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
-        self._bytes = 0
-
-    async def _get(self, key: str, **_ignored: object) -> bytes | None:
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        value, expires_at = entry
-        if self._clock() >= expires_at:
-            self._remove(key)
-            return None
-        self._entries.move_to_end(key)
-        return value
-
-    async def _set(self, key: str, value: bytes, ttl: float, **_ignored: object) -> bool:
-        self._remove(key)
-        size = _size(key, value)
-        if size > self._max_bytes:
-            return False
-        self._entries[key] = (value, self._clock() + ttl)
-        self._bytes += size
-        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
-            self._remove(next(iter(self._entries)))
-        return True
-
-    async def _delete(self, key: str, **_ignored: object) -> int:
-        return int(self._remove(key))
-
-    async def _close(self, *_args: object, **_ignored: object) -> None:
-        self._entries.clear()
-        self._bytes = 0
-
-    def _remove(self, key: str) -> bool:
-        entry = self._entries.pop(key, None)
-        if entry is None:
-            return False
-        self._bytes -= _size(key, entry[0])
-        return True
 
 
 class _RedisStore(RedisCache):  # type: ignore[misc] # aiocache has no types
@@ -309,10 +233,6 @@ def _database(split: SplitResult) -> int:
     if not (number.isascii() and number.isdigit()):
         raise CacheUrlError("the cache URL's path is the number of a Redis database")
     return int(number)
-
-
-def _size(key: str, value: bytes) -> int:
-    return len(key) + len(value)
 
 
 def _fired_late(cap: asyncio.Timeout) -> bool:

@@ -62,6 +62,10 @@ class SingleFlight:
         value: T = outcome.value
         return value
 
+    def is_under_way(self, key: Hashable) -> bool:
+        """Return whether the next caller would join a call that somebody else began."""
+        return key in self._flights
+
     def forget(self, key: Hashable) -> None:
         """Let the next caller start a new call; those waiting still get the old one's answer."""
         self._flights.pop(key, None)

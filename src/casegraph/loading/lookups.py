@@ -6,34 +6,26 @@ Invariant: entries are JSON under the vendors' names, so any version of this gat
 same records can read them; whatever cannot be read is a miss.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from random import Random
 from time import monotonic
 from typing import Any, TypeVar
 
 import msgspec
 
 from casegraph.errors import UpstreamError, UpstreamNotFound
-from casegraph.loading.cache import Cache
-from casegraph.loading.flight import SingleFlight
-from casegraph.loading.lookup import LookUp
+from casegraph.loading.freshness import ANY, Kind
+from casegraph.loading.kept import NEGATIVE_SECONDS, Asking, Kept, Reading, What
+from casegraph.loading.ledger import Ledger
+from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.scope import DataScope
 from casegraph.loading.sources import Sources
-from casegraph.transport.deadline import in_time, own_time
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
 from casegraph.upstreams.action_management.records import Hub, ProgramList, Role
 from casegraph.upstreams.decode import Shape, encode
 
-TTL_SECONDS = 300.0
-"""Lists and roles change when an administrator edits the program; design default five minutes."""
-
-NEGATIVE_SECONDS = 15.0
-"""How long a hub without roles is remembered as such (reliability §3, negative entry)."""
 _MOST_FINDINGS = 1000
-"""Hubs so remembered; clients may make numbers up."""
-
-FLIGHT_SECONDS = 10.0
-"""Time for one shared fetch: as long as a request has by default."""
+"""Hubs remembered for having no program; clients may make numbers up."""
 
 R = TypeVar("R")
 
@@ -46,73 +38,94 @@ class _Finding:
     until: float
 
 
+def _whole(kind: type[R], known_as: Kind, name: str) -> What[tuple[R, ...]]:
+    """Return how a collection is kept that is read whole; all its records are nodes."""
+    shape: Shape[tuple[R, ...]] = Shape(tuple[kind, ...])  # type: ignore[valid-type]  # a run-time type
+    return What("action_management", known_as, name, encode, shape.read_strictly, _themselves)
+
+
+def _themselves(records: tuple[R, ...]) -> tuple[R, ...]:
+    return records
+
+
+def _names(stored: bytes) -> dict[str, str]:
+    return msgspec.json.decode(stored, type=dict[str, str])
+
+
+_LISTS = _whole(ProgramList, Kind.LISTS, "lists")
+_ROLES = _whole(Role, Kind.ROLES, "roles")
+_HUBS = _whole(Hub, Kind.LISTS, "hubs")
+_WORKFLOWS: What[dict[str, str]] = What(
+    "action_management", Kind.LISTS, "workflows", encode, _names, lambda _: ()
+)
+
+_BY_NAME: dict[str, What[Any]] = {what.name: what for what in (_LISTS, _ROLES, _HUBS, _WORKFLOWS)}
+
+
 class LookUps:
     """The look-ups of one process, shared by all requests."""
 
     def __init__(
         self,
         sources: Sources,
-        cache: Cache,
-        random: Random,
-        ttl_seconds: float = TTL_SECONDS,
+        kept: Kept,
+        scope: DataScope | None = None,
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        """Take the scope of what the process asks for itself, on behalf of no request."""
         self._sources = sources
+        self._kept = kept
+        self._scope = scope or DataScope()
         self._clock = clock
-        self._findings: dict[str, _Finding] = {}
-        self._flight = SingleFlight()
+        self._findings: dict[tuple[str, ...], _Finding] = {}
 
-        def look_up(name: str, decode: Callable[[bytes], R]) -> LookUp[R]:
-            return LookUp(
-                cache, self._flight, name, ttl_seconds, encode=encode, decode=decode, random=random
-            )
-
-        self._lists = look_up("lists", _records(ProgramList))
-        self._roles = look_up("roles", _records(Role))
-        self._hubs = look_up("hubs", _records(Hub))
-        self._workflows = look_up("workflows", _names)
-
-    async def program_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
+    async def program_lists(self, hub_id: str, asking: Asking) -> tuple[ProgramList, ...]:
         """Return the hub's program lists, in the vendor's order."""
         client = self._sources.action_management
-        lists = await self._get(self._lists, hub_id, lambda: client.program_lists(hub_id))
+        lists = await self._kept.read(
+            _LISTS, (hub_id,), lambda: client.program_lists(hub_id), asking
+        )
         return _stamped(lists, hub_id)
 
-    async def roles(self, hub_id: str) -> tuple[Role, ...]:
+    async def roles(self, hub_id: str, asking: Asking) -> tuple[Role, ...]:
         """Return the hub's roles."""
         client = self._sources.action_management
-        roles = await self._get(self._roles, hub_id, lambda: client.roles(hub_id))
+        roles = await self._kept.read(_ROLES, (hub_id,), lambda: client.roles(hub_id), asking)
         return _stamped(roles, hub_id)
 
-    async def has_program(self, hub_id: str) -> bool:
+    async def has_program(self, hub_id: str, asking: Asking) -> bool:
         """Return False when the vendor knows no such hub, or none with a program.
 
         Costs at most the roles, once in five minutes; what they do not tell is taken for a yes.
         """
-        finding = self._findings.get(hub_id)
+        key = (*asking.scope.parts("action_management"), hub_id)
+        finding = self._findings.get(key)
         if finding is not None and self._clock() < finding.until:
             return finding.has_program
         try:
-            await self.roles(hub_id)
+            await self.roles(hub_id, asking)
         except UpstreamError as error:
             has_program = not isinstance(error, UpstreamNotFound)
-            self._remember(hub_id, _Finding(has_program, self._clock() + NEGATIVE_SECONDS))
+            self._remember(key, _Finding(has_program, self._clock() + NEGATIVE_SECONDS))
             return has_program
         return True
 
-    def _remember(self, hub_id: str, finding: "_Finding") -> None:
-        self._findings.pop(hub_id, None)
+    def _remember(self, key: tuple[str, ...], finding: "_Finding") -> None:
+        self._findings.pop(key, None)
         if len(self._findings) >= _MOST_FINDINGS:
             self._findings.pop(next(iter(self._findings)))
-        self._findings[hub_id] = finding
+        self._findings[key] = finding
 
-    async def hub_ids(self) -> tuple[str, ...]:
+    async def hub_ids(self, asking: Asking | None = None) -> tuple[str, ...]:
         """Return the hubs that the credentials may see."""
-        hubs = await self._get(self._hubs, "all", self._sources.action_management.hubs)
+        fetch = self._sources.action_management.hubs
+        hubs = await self._kept.read(
+            _HUBS, ("all",), fetch, asking or Asking(self._scope, ANY, Ledger())
+        )
         return tuple(str(hub.hub_id) for hub in hubs)
 
-    async def workflow_names(self, hub_id: str) -> dict[str, str]:
+    async def workflow_names(self, hub_id: str, asking: Asking) -> dict[str, str]:
         """Return the names of the workflows of the hub's newest cases, by workflow id.
 
         No endpoint lists workflows and case details leave their names out; a page of the case list
@@ -128,39 +141,59 @@ class LookUps:
                 if isinstance(case.workflow_id, str) and isinstance(case.workflow_name, str)
             }
 
-        return await self._get(self._workflows, hub_id, fetch)
+        return await self._kept.read(_WORKFLOWS, (hub_id,), fetch, asking)
 
-    async def _get(self, look_up: LookUp[R], key: str, fetch: Callable[[], Awaitable[R]]) -> R:
-        """Wait no longer than the request has; the fetch itself has a time of its own."""
-
-        async def shared() -> R:
-            own_time(FLIGHT_SECONDS)
-            return await fetch()
-
-        return await in_time(look_up.get((key,), shared), "action_management", look_up.name)
-
-    async def close(self) -> None:
-        """Finish what is being written to the cache and cancel what is being read."""
-        await self._flight.close()
-        for look_up in (self._lists, self._roles, self._hubs, self._workflows):
-            await look_up.close()
+    async def at_hand(self, name: str, hub_id: str, asking: Asking) -> Reading[Any] | None:
+        """Return a look-up that needs no call: `lists`, `roles`, `workflows`, `hubs` of `all`."""
+        return await self._kept.peek(_BY_NAME[name], (hub_id,), asking)
 
 
-def _records(kind: type[R]) -> Callable[[bytes], tuple[R, ...]]:
-    shape: Shape[tuple[R, ...]] = Shape(tuple[kind, ...])  # type: ignore[valid-type]  # a run-time type
-    return shape.read_strictly
+class LookUpReads:
+    """The look-ups as one request reads them, each at most once."""
+
+    def __init__(self, look_ups: LookUps, asking: Asking) -> None:
+        self._look_ups = look_ups
+        self._asking = asking
+        self._lists: Loader[str, tuple[ProgramList, ...]] = Loader(one_by_one(self._ask_lists))
+        self._roles: Loader[str, tuple[Role, ...]] = Loader(one_by_one(self._ask_roles))
+        self._workflows: Loader[str, dict[str, str]] = Loader(one_by_one(self._ask_workflows))
+
+    async def program_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
+        """Return the hub's program lists, in the vendor's order."""
+        return await self._lists.load(hub_id)
+
+    async def roles(self, hub_id: str) -> tuple[Role, ...]:
+        """Return the hub's roles."""
+        return await self._roles.load(hub_id)
+
+    async def workflow_names(self, hub_id: str) -> dict[str, str]:
+        """Return the names of the workflows of the hub's newest cases, by workflow id."""
+        return await self._workflows.load(hub_id)
+
+    async def has_program(self, hub_id: str) -> bool:
+        """Return False when the vendor knows no such hub, or none with a program."""
+        return await self._look_ups.has_program(hub_id, self._asking)
+
+    async def hub_ids(self) -> tuple[str, ...]:
+        """Return the hubs that the credentials may see."""
+        return await self._look_ups.hub_ids(self._asking)
+
+    async def _ask_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
+        return await self._look_ups.program_lists(hub_id, self._asking)
+
+    async def _ask_roles(self, hub_id: str) -> tuple[Role, ...]:
+        return await self._look_ups.roles(hub_id, self._asking)
+
+    async def _ask_workflows(self, hub_id: str) -> dict[str, str]:
+        return await self._look_ups.workflow_names(hub_id, self._asking)
 
 
-def _names(stored: bytes) -> dict[str, str]:
-    return msgspec.json.decode(stored, type=dict[str, str])
-
-
-def _stamped(records: tuple[R, ...], hub_id: str) -> tuple[R, ...]:
-    """Tell records their hub: it is not under the vendor's names, so the cache may lack it."""
+def _stamped(records: Sequence[R], hub_id: str) -> tuple[R, ...]:
+    """Tell records their hub: it is not under the vendor's names, so what is kept may lack it."""
     for record in records:
         if getattr(record, "hub_id", None) != hub_id:
             _set_hub(record, hub_id)
-    return records
+    return tuple(records)
 
 
 def _set_hub(record: Any, hub_id: str) -> None:
