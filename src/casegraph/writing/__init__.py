@@ -1,0 +1,1 @@
+"""Changes that lose nothing: one writer per case, fresh looks around each write, sure outcomes."""
