@@ -9,14 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from casegraph.edge.decoding import BadRequest, decode_operation
-from casegraph.edge.endpoint import BODY_MAX
+from casegraph.edge.decoding import BODY_MAX, BadRequest
+from casegraph.edge.parameters import from_body
 from support.gateway import Gateway, running_gateway
 from support.upstreams import Upstreams
 
 TYPED = "application/graphql-response+json"
 PLAIN = "application/json"
 TYPENAME = {"query": "{ __typename }"}
+MEMBERS = ["query", "variables", "extensions", "operationName", "documentId"]
 
 
 def post(gateway: Gateway, body: bytes, **headers: str) -> httpx.Response:
@@ -32,9 +33,14 @@ def ask(gateway: Gateway, query: str, accept: str, **more: Any) -> httpx.Respons
 
 
 def check_refusal(response: httpx.Response, status: int, code: str = "BAD_REQUEST") -> None:
-    """Check that a refusal has the status and one error that a client can read, and no data."""
+    """Check that a refusal has the status and one error that a client can read, and no data.
+
+    It has the type the client takes: clients of the GraphQL type read its errors at any status.
+    """
+    asked = response.request.headers["accept"]
     assert response.status_code == status
-    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    expected = asked if asked in {TYPED, PLAIN} else PLAIN
+    assert response.headers["content-type"] == f"{expected}; charset=utf-8"
     assert list(response.json()) == ["errors"]
     (error,) = response.json()["errors"]
     assert error["message"]
@@ -88,10 +94,10 @@ def test_a_body_that_is_no_request_is_refused(gateway: Gateway, body: bytes, acc
 def test_no_body_is_more_than_a_bad_request(body: bytes) -> None:
     """Bytes are an operation or a bad request, and never anything else."""
     try:
-        operation = decode_operation(body)
+        asked = from_body(body)
     except BadRequest:
         return
-    assert operation.query
+    assert asked.query or asked.document_id
 
 
 @given(
@@ -104,7 +110,7 @@ def test_no_body_is_more_than_a_bad_request(body: bytes) -> None:
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["query", "variables", "extensions", "operationName"]), inner
+                st.sampled_from([*MEMBERS, "persistedQuery", "version", "sha256Hash"]), inner
             )
         ),
         max_leaves=8,
@@ -113,12 +119,12 @@ def test_no_body_is_more_than_a_bad_request(body: bytes) -> None:
 def test_no_json_is_more_than_a_bad_request(value: Any) -> None:
     """The same for bodies that are JSON of any shape."""
     try:
-        operation = decode_operation(json.dumps(value, allow_nan=False).encode())
+        asked = from_body(json.dumps(value, allow_nan=False).encode())
     except BadRequest:
         return
-    assert operation.query == value["query"]
-    assert operation.variables == value.get("variables")
-    assert operation.name == (value.get("operationName") or None)
+    assert asked.query == (value.get("query") or None)
+    assert asked.variables == value.get("variables")
+    assert asked.name == (value.get("operationName") or None)
 
 
 def test_members_that_are_null_or_empty_are_absent(gateway: Gateway) -> None:
@@ -177,6 +183,7 @@ def test_another_content_type_is_refused(gateway: Gateway, content_type: str) ->
     response = post(gateway, json.dumps(TYPENAME).encode(), content_type=content_type)
 
     check_refusal(response, 415)
+    assert response.headers["accept-post"] == "application/json"
 
 
 @pytest.mark.parametrize(
@@ -192,30 +199,25 @@ def test_json_is_recognised_in_every_spelling(gateway: Gateway, content_type: st
 
 def test_a_compressed_body_is_refused(gateway: Gateway) -> None:
     """A body is read as it comes; the limit on its size stays true."""
-    check_refusal(post(gateway, b"\x1f\x8b", content_encoding="gzip"), 415)
+    response = post(gateway, b"\x1f\x8b", content_encoding="gzip")
+
+    check_refusal(response, 415)
+    assert response.headers["accept-encoding"] == "identity"
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"])
 def test_other_methods_are_refused(gateway: Gateway, method: str) -> None:
-    """They are told which method is taken."""
+    """They are told which methods are taken."""
     response = gateway.client.request(
         method, f"{gateway.url}/graphql?query=%7B__typename%7D", headers={"accept": "*/*"}
     )
 
     check_refusal(response, 405)
-    assert response.headers["allow"] == "POST"
+    assert response.headers["allow"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize(
-    ("accept", "expected"),
-    [
-        ("", PLAIN),
-        ("*/*", PLAIN),
-        (PLAIN, PLAIN),
-        (TYPED, TYPED),
-        (f"{TYPED}, {PLAIN};q=0.9", TYPED),
-        ("application/json, multipart/mixed", PLAIN),
-    ],
+    ("accept", "expected"), [("", PLAIN), ("*/*", PLAIN), (PLAIN, PLAIN), (TYPED, TYPED)]
 )
 def test_the_answer_has_the_type_that_the_client_takes(
     gateway: Gateway, accept: str, expected: str
@@ -240,10 +242,9 @@ NOT_A_REQUEST = [
     ("query A { __typename } query B { __typename }", {}, "GRAPHQL_VALIDATION_FAILED"),
     ("query A { __typename }", {"operationName": "B"}, "GRAPHQL_VALIDATION_FAILED"),
     ("subscription { __typename }", {}, "GRAPHQL_VALIDATION_FAILED"),
-    ("mutation { __typename }", {}, "GRAPHQL_VALIDATION_FAILED"),
     ("fragment F on Query { __typename }", {}, "GRAPHQL_VALIDATION_FAILED"),
-    ("{ " + "a { " * 900, {}, "GRAPHQL_PARSE_FAILED"),
-    ("{ " + "__typename " * 2_000 + "}", {}, "GRAPHQL_PARSE_FAILED"),
+    ("{ " + "a { " * 900, {}, "LIMIT_EXCEEDED"),
+    ("{ " + "id " * 2_000 + "}", {}, "LIMIT_EXCEEDED"),
 ]
 
 
@@ -317,27 +318,6 @@ def test_requests_get_ids_of_their_own(gateway: Gateway) -> None:
     assert len(ids) == 5
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_browser_gets_the_explorer(gateway: Gateway, method: str) -> None:
-    """Opening the endpoint in a browser shows the page that `/` shows."""
-    accept = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-
-    page = gateway.client.request(method, f"{gateway.url}/graphql", headers=accept)
-
-    assert page.status_code == 200
-    assert page.headers["content-type"].startswith("text/html")
-    assert page.headers["vary"] == "Accept"
-    assert page.headers["content-length"] == str(len(gateway.client.get(gateway.url).content))
-    assert page.content == (b"" if method == "HEAD" else gateway.client.get(gateway.url).content)
-
-
-def test_a_browser_can_do_nothing_else(gateway: Gateway) -> None:
-    """Asking for HTML does not open another method."""
-    response = gateway.client.put(f"{gateway.url}/graphql", headers={"accept": "text/html"})
-
-    check_refusal(response, 405)
-
-
 def test_a_gateway_for_others_tells_nothing_unasked(upstreams: Upstreams) -> None:
     """Without explorer and introspection there is no page, no schema and no hint at names."""
     switches = {"CASEGRAPH_EXPLORER": "0", "CASEGRAPH_INTROSPECTION": "0"}
@@ -349,6 +329,6 @@ def test_a_gateway_for_others_tells_nothing_unasked(upstreams: Upstreams) -> Non
 
     assert asked.codes == {"": "GRAPHQL_VALIDATION_FAILED"}
     assert "data" not in asked.body
-    check_refusal(page, 405)
+    check_refusal(page, 406)
     assert [response.status_code for response in elsewhere] == [404, 404]
     assert name.data == {"__typename": "Query"}

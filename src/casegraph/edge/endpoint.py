@@ -1,127 +1,225 @@
-"""The GraphQL endpoint: one POST of JSON, one answer of JSON, the explorer for a browser's GET.
+"""The GraphQL endpoint: a POST of JSON or a GET of a query in, one answer of JSON out.
 
-Answers are `application/graphql-response+json` for clients that take it and `application/json`
-otherwise; a refused request is 400 in the first form and 200 in the second, because clients of the
-second throw the errors of a 4xx away.
+The way of a request is here, what is decided on it elsewhere: `negotiation` the media type,
+`parameters` and `persisted` what is to run, `origins` whether a GET was meant, `statuses` the
+status.
 Invariant: every answer is JSON in UTF-8 with a code in every error; knows nothing of cases.
 """
 
+import logging
+import os
 import re
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
-import msgspec
 from graphql import ExecutionResult, GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from casegraph.edge.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
+from casegraph.edge.answers import encode, formatted, refused
 from casegraph.edge.cancellation import ClientGone, while_connected
-from casegraph.edge.decoding import BadRequest, decode_operation
-from casegraph.engine.standard import Operation
+from casegraph.edge.decoding import BadRequest, BodyBounds
+from casegraph.edge.door import Door
+from casegraph.edge.identity import Identity
+from casegraph.edge.negotiation import PLAIN_JSON, answer_type, names_html
+from casegraph.edge.origins import Gets, is_forgeable, is_rebound
+from casegraph.edge.parameters import Parameters, from_body, from_url
+from casegraph.edge.persisted import Documents
+from casegraph.edge.refusals import (
+    Forgeable,
+    MediaTypeRefused,
+    MethodRefused,
+    Misdirected,
+    NotAcceptable,
+)
+from casegraph.edge.statuses import StatusCodes, StatusTable
+from casegraph.engine.standard import Operation, ReadsOnly
 from casegraph.telemetry.observer import Observer, RequestEnd, RequestRecord
 from casegraph.telemetry.vocabulary import RequestOutcome
 
-BODY_MAX = 256 * 1024
-"""Largest request body, in bytes (reliability default)."""
-GRAPHQL_JSON = "application/graphql-response+json"
-PLAIN_JSON = "application/json"
-
 DEADLINE_HEADER = "X-Deadline-Ms"
+
+_log = logging.getLogger("casegraph.endpoint")
 
 _MILLISECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _CLIENT_GONE = 499
 """What proxies log for a client that left; nobody receives it."""
 _FAILED = 500
+_NO_PLACE = 503
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_READS = frozenset({"GET", "HEAD"})
 
 
-class Engine(Protocol):
-    """Runs one operation in one context."""
+class Session(Protocol):
+    """One request behind the door, from its headers to what its answer says beside the data."""
 
-    async def run(self, operation: Operation, context: Any) -> ExecutionResult:
-        """Return data and errors."""
+    async def run(self, operation: Operation) -> ExecutionResult:
+        """Return data and errors; raises ReadsOnly."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Return further headers of the answer, once the operation has run."""
+
+    def extensions(self) -> Mapping[str, Any]:
+        """Return the answer's `extensions`, once the operation has run; empty for none."""
+
+
+Open = Callable[[str, float, Mapping[str, str], Identity], Session]
+"""Begins a request from its id, its time in seconds, its headers (lower case) and its caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the endpoint speaks HTTP, where there is a choice."""
+
+    status_codes: StatusCodes = "audit"
+    gets: Gets = "open"
+    origins: Collection[str] = ()
+    """Of which pages may ask across origins."""
+    documents: Documents = field(default_factory=Documents)
+    door: Door = field(default_factory=Door)
+    """Who is let in."""
+    is_local: bool = False
+    """Whether being on this machine is all that callers need, so that names must be looked at."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request and what is known of its answer."""
+
+    request: Request
+    request_id: str
+    record: RequestRecord
+    media_type: str | None
+
+
+Reply = tuple[Response, dict[str, Any]]
+"""An answer as it leaves, and what its body says."""
 
 
 class GraphQLEndpoint:
-    """Answers requests of every method for one engine, as an ASGI application.
+    """Answers requests of every method, as an ASGI application.
 
-    `new_context` makes the context of a request from its id and its time in seconds; `present`
-    gives an error the form in which it may leave; `page` answers a browser, told the path below
-    which the gateway is mounted.
+    `begin` opens the session that runs the operation and raises BadRequest for a header that cannot
+    be read; `present` gives an error the form in which it may leave; `page` answers a browser, told
+    the path below which the gateway is mounted.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        new_context: Callable[[str, float], Any],
+        begin: Open,
         present: Callable[[GraphQLError, str], dict[str, Any]],
         page: Callable[[str], Response] | None,
         *,
         deadline_seconds: float,
         observer: Observer,
+        admission: Admission,
+        body: BodyBounds,
+        manners: Manners | None = None,
     ) -> None:
-        self._engine = engine
-        self._new_context = new_context
+        self._begin = begin
         self._present = present
         self._page = page
         self._deadline_seconds = deadline_seconds
         self._observer = observer
+        self._admission = admission
+        self._body = body
+        self._manners = manners or Manners()
+        self._statuses = StatusTable(self._manners.status_codes)
+        proofs = ", Authorization, X-API-Key" if self._manners.door.is_guarded else ""
+        self._vary = f"Accept{proofs}"
+        self._methods = ("POST",) if self._manners.gets == "off" else ("GET", "HEAD", "POST")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
         request_id = _request_id(request)
-        if request.method == "POST":
-            response = await self._observed(request, request_id)
+        accept = ",".join(request.headers.getlist("accept"))
+        if self._page is not None and request.method in _READS and names_html(accept):
+            response = self._page(scope.get("root_path", ""))
         else:
-            response = self._read(request, request_id)
+            response = await self._observed(request, request_id, answer_type(accept))
         response.headers["x-request-id"] = request_id
         await response(scope, receive, send)
 
-    def _read(self, request: Request, request_id: str) -> Response:
-        """Answer a browser with the page and everything else with 405."""
-        reads = request.method in {"GET", "HEAD"}
-        if reads and self._page is not None and "text/html" in request.headers.get("accept", ""):
-            return self._page(request.scope.get("root_path", ""))
-        response, _ = _refusal(request_id, 405, "Send a POST with a JSON body.")
-        response.headers["allow"] = "POST"
-        return response
-
-    async def _observed(self, request: Request, request_id: str) -> Response:
-        """Answer a POST and tell how it ended, whatever happens."""
+    async def _observed(
+        self, request: Request, request_id: str, media_type: str | None
+    ) -> Response:
+        """Answer a request and tell how it ended, whatever happens."""
         record = self._observer.request_started(request_id, request.headers.getlist("traceparent"))
+        exchange = _Exchange(request, request_id, record, media_type)
         end = RequestEnd(RequestOutcome.FAILED, _FAILED)
         try:
-            response, answer = await self._post(request, request_id, record)
+            response, answer = await self._answered(exchange)
             end = RequestEnd.of_answer(answer, response.status_code)
         except (ClientDisconnect, ClientGone):
             end = RequestEnd(RequestOutcome.CLIENT_GONE, _CLIENT_GONE)
             response = Response(status_code=_CLIENT_GONE)  # nobody is there to read it
+        except Exception:  # noqa: BLE001  a bug of ours, which is told in our own form
+            _log.exception("unexpected failure in request %s", request_id)
+            said = f"Something went wrong in the gateway; its log has more under {request_id}."
+            answer = refused(request_id, said, code="INTERNAL")
+            response = self._response(exchange, answer, _FAILED)
+            end = RequestEnd.of_answer(answer, _FAILED)
         finally:
             self._observer.request_finished(record, end)
         return response
 
-    async def _post(
-        self, request: Request, request_id: str, record: RequestRecord
-    ) -> tuple[Response, dict[str, Any]]:
-        if not _is_json(request.headers.get("content-type", "")):
-            return _refusal(request_id, 415, "Content-Type must be application/json in UTF-8.")
-        if request.headers.get("content-encoding", "identity") != "identity":
-            return _refusal(request_id, 415, "Send the body as it is, without Content-Encoding.")
+    async def _answered(self, exchange: _Exchange) -> Reply:
         try:
-            body = await _body(request)
-            if body is None:
-                return _refusal(request_id, 413, f"The body is larger than {BODY_MAX} bytes.")
-            operation = decode_operation(body)
-            seconds = self._time_for(request)
+            return await self._run(exchange)
+        except Overloaded as error:
+            wait = {"retryable": True, "retryAfterMs": RETRY_AFTER_SECONDS * 1000}
+            answer = refused(exchange.request_id, str(error), code="UNAVAILABLE", **wait)
+            headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
+            return self._response(exchange, answer, _NO_PLACE, headers), answer
+        except ReadsOnly:
+            return self._refusal(exchange, MethodRefused("POST"))
         except BadRequest as error:
-            return _refusal(request_id, 400, str(error))
-        record.operation_name = operation.name
-        work = self._engine.run(operation, self._new_context(request_id, seconds))
-        result = await while_connected(request.receive, work)
-        return self._answer(request, result, request_id)
+            return self._refusal(exchange, error)
+
+    async def _run(self, exchange: _Exchange) -> Reply:
+        """Answer a request that is one; raises BadRequest, Overloaded and ReadsOnly."""
+        if exchange.media_type is None:
+            raise NotAcceptable("Answers are application/graphql-response+json or JSON.")
+        request, documents = exchange.request, self._manners.documents
+        if self._manners.is_local and is_rebound(request.headers, self._manners.origins):
+            raise Misdirected("Browsers are answered under this machine's own names only.")
+        caller = await self._manners.door.identify(request.headers)
+        asked = await self._asked(request)
+        operation = await documents.operation(asked, reads_only=request.method in _READS)
+        operation = replace(operation, scopes=caller.scopes)
+        time = self._time_for(request)
+        session = self._begin(exchange.request_id, time, request.headers, caller)
+        exchange.record.operation_name = operation.name
+        with self._admission.place():
+            result = await while_connected(request.receive, session.run(operation))
+        answer = formatted(result, lambda error: self._present(error, exchange.request_id))
+        extensions = session.extensions()
+        if extensions:
+            answer["extensions"] = dict(extensions)
+        if "data" in answer:
+            await documents.ran(asked)
+        status = self._statuses.of_result(result, answer, exchange.media_type)
+        return self._response(exchange, answer, status, session.headers()), answer
+
+    async def _asked(self, request: Request) -> Parameters:
+        """Return what the request asks for; raises BadRequest and Overloaded."""
+        if request.method not in self._methods:
+            raise MethodRefused(*self._methods)
+        if request.method in _READS:
+            if is_forgeable(request.headers, self._manners.gets, self._manners.origins):
+                raise Forgeable("A GET needs a header like GraphQL-Require-Preflight: 1 here.")
+            return from_url(request.scope["query_string"])
+        if not _is_json(request.headers.get("content-type", "")):
+            raise MediaTypeRefused("Content-Type must be application/json in UTF-8.")
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise MediaTypeRefused("Send the body as it is, without Content-Encoding.")
+        self._admission.refuse_when_full()
+        return from_body(await self._body.read(request.stream()))
 
     def _time_for(self, request: Request) -> float:
         """Return the request's time in seconds: the setting, or less where the client says so."""
@@ -132,47 +230,33 @@ class GraphQLEndpoint:
             raise BadRequest(f"{DEADLINE_HEADER} must be a whole number of milliseconds.")
         return min(int(asked) / 1000, self._deadline_seconds)
 
-    def _answer(
-        self, request: Request, result: ExecutionResult, request_id: str
-    ) -> tuple[Response, dict[str, Any]]:
-        answer = formatted(result, lambda error: self._present(error, request_id))
-        refused = "data" not in answer
-        typed = GRAPHQL_JSON in request.headers.get("accept", "").lower()
-        response = Response(
+    def _refusal(self, exchange: _Exchange, error: BadRequest) -> Reply:
+        wait = {} if error.retry_after_ms is None else _retryable(error.retry_after_ms)
+        answer = refused(exchange.request_id, str(error), code=error.code, **wait)
+        status = self._statuses.of_refusal(error, exchange.media_type or PLAIN_JSON)
+        return self._response(exchange, answer, status, error.headers), answer
+
+    def _response(
+        self,
+        exchange: _Exchange,
+        answer: dict[str, Any],
+        status: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        media_type = self._statuses.type_of(status, exchange.media_type or PLAIN_JSON)
+        return Response(
             encode(answer),
-            status_code=400 if refused and typed else 200,
-            media_type=f"{GRAPHQL_JSON if typed else PLAIN_JSON}; charset=utf-8",
-            headers={"vary": "Accept"},
+            status_code=status,
+            media_type=f"{media_type}; charset=utf-8",
+            headers={"vary": self._vary, **(headers or {})},
         )
-        return response, answer
 
 
-def formatted(
-    result: ExecutionResult, present: Callable[[GraphQLError], dict[str, Any]]
-) -> dict[str, Any]:
-    """Return an answer's members; a request that was refused before execution has no `data`."""
-    errors = [present(error) for error in result.errors or ()]
-    answer: dict[str, Any] = {"errors": errors} if errors else {}
-    if result.data is not None or any("path" in error for error in errors):
-        answer["data"] = result.data
-    return answer
+def _retryable(after_ms: int) -> dict[str, Any]:
+    return {"retryable": True, "retryAfterMs": after_ms}
 
 
-def encode(answer: Any) -> bytes:
-    """Return an answer as JSON; text subclasses (ids) are text."""
-    return msgspec.json.encode(answer, enc_hook=str)
-
-
-async def _body(request: Request) -> bytes | None:
-    """Return the body, None when it is too large; stops reading there."""
-    chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > BODY_MAX:
-            return None
-    return bytes(chunks)
-
-
+@lru_cache(maxsize=64)  # clients send always the same
 def _is_json(content_type: str) -> bool:
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = [text for text in parameters if text.startswith("charset=")]
@@ -183,11 +267,4 @@ def _is_json(content_type: str) -> bool:
 
 def _request_id(request: Request) -> str:
     offered = request.headers.get("x-request-id", "")
-    return offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
-
-
-def _refusal(request_id: str, status: int, message: str) -> tuple[Response, dict[str, Any]]:
-    extensions = {"code": "BAD_REQUEST", "retryable": False, "requestId": request_id}
-    answer = {"errors": [{"message": message, "extensions": extensions}]}
-    media_type = f"{PLAIN_JSON}; charset=utf-8"
-    return Response(encode(answer), status_code=status, media_type=media_type), answer
+    return offered if _REQUEST_ID.fullmatch(offered) else os.urandom(16).hex()

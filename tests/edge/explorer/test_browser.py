@@ -1,64 +1,12 @@
-import os
-import shutil
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
-from casegraph.app import create_app
 from casegraph.cli import bundled_examples
-from casegraph.edge.explorer.assets import BUNDLE
 from casegraph.sandbox.world import World
-from casegraph.serving import start_in_thread
-from casegraph.settings import load_settings
-from support.upstreams import Upstreams, running_upstreams
+from support.browser import Visit
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-PATIENCE_MS = 30_000
 NAMES = ["CasePage", "Queue", "Attention", "Program", "Customer"]
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip, or fail where the run promises that everything is there."""
-    if os.environ.get("CI_RUN") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def upstreams_here() -> Iterator[Upstreams]:
-    """Start upstreams of this module's own, small ones."""
-    with running_upstreams(cases=100) as running:
-        yield running
-
-
-@pytest.fixture
-def world(upstreams_here: Upstreams) -> World:
-    """Return the world that the gateway's upstreams show."""
-    return upstreams_here.world
-
-
-@pytest.fixture(scope="module")
-def explorer_url(upstreams_here: Upstreams) -> Iterator[str]:
-    """Serve the real gateway with the examples it shows on its bundled upstreams."""
-    if not (BUNDLE / "manifest.json").is_file():
-        unavailable("the explorer is not built: install the package where Node is on PATH")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in upstreams_here.environment.items():
-            patch.setenv(name, value)
-        settings = load_settings()
-    with start_in_thread(create_app(settings, bundled_examples(upstreams_here.world))) as running:
-        yield f"{running.url}/"
 
 
 @pytest.fixture
@@ -79,79 +27,7 @@ def case_title(world: World) -> str:
     )["title"]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Start a Chromium that can resolve no name."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        unavailable("chromium is not on PATH (Debian package chromium)")
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional here
-    except ImportError:
-        unavailable("the Python package playwright is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """One page, what it asked for and what it complained about."""
-
-    def __init__(self, page: Any, url: str) -> None:
-        self.page = page
-        self.url = url
-        self.requests = []
-        self.complaints = []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._note)
-        page.expose_function("noteViolation", self._note_violation)
-        page.add_init_script(
-            "addEventListener('securitypolicyviolation',"
-            " event => noteViolation(`${event.violatedDirective} ${event.blockedURI}`))"
-        )
-        page.set_default_timeout(PATIENCE_MS)
-
-    def _note(self, message: Any) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
-
-    def _note_violation(self, text: str) -> None:
-        self.complaints.append(text)
-
-    def open(self) -> "Visit":
-        """Load the page and wait until its editor can be used."""
-        self.page.goto(self.url)
-        self.page.locator(".graphiql-query-editor .view-line").first.wait_for()
-        return self
-
-    def run(self) -> None:
-        """Press the run button."""
-        self.page.locator("button.graphiql-execute-button").click()
-
-    def response_shows(self, text: str) -> None:
-        """Wait until the response pane shows a text."""
-        self.page.locator(".graphiql-response .view-lines", has_text=text).wait_for()
-
-    def outside(self) -> list[str]:
-        """Return the requests that were not for the server under test."""
-        own = (self.url, "data:", f"blob:{self.url}")
-        return [url for url in self.requests if not url.startswith(own)]
-
-
-@pytest.fixture
-def visit(browser: Any, explorer_url: str) -> Iterator["Visit"]:
-    """Come for the first time; at the end nothing left the machine and nothing was refused."""
-    context = browser.new_context(viewport={"width": 1360, "height": 820})
-    visit = Visit(context.new_page(), explorer_url)
-    yield visit
-    context.close()
-    assert visit.outside() == []
-    assert visit.complaints == []
-
-
-def test_an_example_runs_at_the_press_of_a_button(visit: "Visit", case_title: str) -> None:
+def test_an_example_runs_at_the_press_of_a_button(visit: Visit, case_title: str) -> None:
     """The tab of an example is opened, run, and the upstreams' data appears."""
     visit.open()
 
@@ -161,7 +37,7 @@ def test_an_example_runs_at_the_press_of_a_button(visit: "Visit", case_title: st
     visit.response_shows(case_title)
 
 
-def test_the_first_tab_opens_with_its_operation(visit: "Visit", case_name: str) -> None:
+def test_the_first_tab_opens_with_its_operation(visit: Visit, case_name: str) -> None:
     """What is in front at first can be run at once."""
     visit.open()
 
@@ -172,7 +48,7 @@ def test_the_first_tab_opens_with_its_operation(visit: "Visit", case_name: str) 
     assert visit.page.get_by_role("tab").all_inner_texts() == NAMES
 
 
-def test_a_closed_example_can_be_opened_again(visit: "Visit", case_title: str) -> None:
+def test_a_closed_example_can_be_opened_again(visit: Visit, case_title: str) -> None:
     """The panel of examples outlives the tabs."""
     visit.open()
     visit.page.get_by_role("tab", name="Customer").click()
@@ -185,7 +61,7 @@ def test_a_closed_example_can_be_opened_again(visit: "Visit", case_title: str) -
     visit.response_shows(case_title)
 
 
-def test_the_editor_knows_the_schema(visit: "Visit") -> None:
+def test_the_editor_knows_the_schema(visit: Visit) -> None:
     """Monaco's workers run: an unknown field is underlined, a known one is proposed."""
     visit.open()
     editor = visit.page.locator(".graphiql-query-editor .view-lines")
@@ -199,7 +75,7 @@ def test_the_editor_knows_the_schema(visit: "Visit") -> None:
     visit.page.locator(".suggest-widget .monaco-list-row", has_text="name").first.wait_for()
 
 
-def test_the_prettify_button_formats_the_operation(visit: "Visit") -> None:
+def test_the_prettify_button_formats_the_operation(visit: Visit) -> None:
     """The formatter, which is loaded at the first use, finds its parsers."""
     visit.open()
     visit.page.locator(".graphiql-query-editor .view-lines").click()
@@ -214,7 +90,7 @@ def test_the_prettify_button_formats_the_operation(visit: "Visit") -> None:
     assert text == sorted(["{", "  case(caseId: 1) {", "    name", "  }", "}", ""])
 
 
-def test_the_tabs_survive_a_reload(visit: "Visit") -> None:
+def test_the_tabs_survive_a_reload(visit: Visit) -> None:
     """What a person opened is there again, beside nothing that was not."""
     visit.open()
     visit.page.get_by_role("tab", name="Customer").click()
@@ -232,7 +108,7 @@ def test_the_tabs_survive_a_reload(visit: "Visit") -> None:
     assert visit.page.get_by_role("tab", selected=True).inner_text() == "Customer"
 
 
-def test_a_reload_at_a_bad_moment_adds_no_tab(visit: "Visit") -> None:
+def test_a_reload_at_a_bad_moment_adds_no_tab(visit: Visit) -> None:
     """Tabs are stored before the editors are; a page closed in between opens as it was."""
     visit.open()
     visit.page.get_by_role("tab", name="Customer").click()

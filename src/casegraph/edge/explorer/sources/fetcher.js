@@ -3,9 +3,15 @@
  *
  * GraphiQL reads an editor's operations a moment after its text changed, so an operation started
  * right after a tab was opened would carry the name from the tab before. Hence the second look.
+ *
+ * Each operation asks for its trace, which goes to the waterfall and not into the answer shown: a
+ * person who wants to read it there says so in the headers editor.
  */
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { Kind, parse } from 'graphql';
+import { TRACE_HEADER, answered } from './trace.js';
+
+const INTROSPECTION = 'IntrospectionQuery'; // GraphiQL's own, for its editors
 
 function operationNames(query) {
   try {
@@ -22,7 +28,32 @@ function currentName({ query, operationName }) {
   return names[0];
 }
 
+function saysTrace(headers) {
+  return Object.keys(headers ?? {}).some(name => name.toLowerCase() === TRACE_HEADER);
+}
+
+function withoutTrace(answer) {
+  if (!answer.extensions?.trace) return answer;
+  const { trace, ...extensions } = answer.extensions;
+  const { extensions: _, ...shown } = answer;
+  return Object.keys(extensions).length ? { ...shown, extensions } : shown;
+}
+
+async function* watched(answers, name, isKept) {
+  for await (const answer of answers) {
+    answered(name, answer);
+    yield isKept ? answer : withoutTrace(answer);
+  }
+}
+
 export function createFetcher(url) {
-  const send = createGraphiQLFetcher({ url });
-  return (params, options) => send({ ...params, operationName: currentName(params) }, options);
+  const plain = createGraphiQLFetcher({ url });
+  const traced = createGraphiQLFetcher({ url, headers: { [TRACE_HEADER]: '1' } });
+  return async (params, options) => {
+    const operationName = currentName(params);
+    const request = { ...params, operationName };
+    if (operationName === INTROSPECTION) return plain(request, options);
+    const isKept = saysTrace(options?.headers);
+    return watched(await (isKept ? plain : traced)(request, options), operationName, isKept);
+  };
 }

@@ -8,8 +8,9 @@
 import { HISTORY_PLUGIN } from 'graphiql';
 import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { examplesPlugin } from './examples.jsx';
+import { WATERFALL_PLUGIN } from './waterfall.jsx';
 
 export function plugins(settings) {
-  const list = [explorerPlugin({ showAttribution: false }), HISTORY_PLUGIN];
+  const list = [explorerPlugin({ showAttribution: false }), HISTORY_PLUGIN, WATERFALL_PLUGIN];
   return settings.examples.length ? [...list, examplesPlugin(settings.examples)] : list;
 }

@@ -1,0 +1,72 @@
+"""The door: from a request's headers to who is asking, before anything else of it is read.
+
+A credential is an API key, in `X-API-Key` or as a bearer token, or a JSON Web Token as a bearer
+token. Cookies are none, so no page of another site can use what a browser keeps.
+Invariants: with any way of signing in configured, nobody passes without; two credentials are none,
+because which of them counts would be for each reader to guess.
+"""
+
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+
+from casegraph.edge.api_keys import ApiKeys
+from casegraph.edge.identity import ANYONE, Identity, SignInUnavailable, Unauthenticated
+from casegraph.edge.rates import Rates
+from casegraph.edge.signing_keys import KeysUnavailable
+from casegraph.edge.tokens import Tokens
+
+CHALLENGE = 'Bearer realm="casegraph"'
+KEY_HEADER = "x-api-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who is let in; without keys and tokens everybody, and then nobody is counted."""
+
+    api_keys: ApiKeys | None = None
+    tokens: Tokens | None = None
+    rates: Rates | None = None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Return whether callers have to say who they are."""
+        return self.api_keys is not None or self.tokens is not None
+
+    async def identify(self, headers: Headers) -> Identity:
+        """Return who asks; raises Unauthenticated, SignInUnavailable and RateExceeded."""
+        if not self.is_guarded:
+            return ANYONE
+        identity = await self._whose(headers)
+        if identity is None:
+            raise Unauthenticated(CHALLENGE)
+        if self.rates is not None:
+            await self.rates.count(identity)
+        return identity
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self.tokens is not None:
+            await self.tokens.close()
+        if self.rates is not None:
+            await self.rates.close()
+
+    async def _whose(self, headers: Headers) -> Identity | None:
+        keys, proofs = headers.getlist(KEY_HEADER), headers.getlist("authorization")
+        if len(keys) + len(proofs) != 1:
+            return None
+        if keys:
+            return self.api_keys.identify(keys[0].strip()) if self.api_keys is not None else None
+        scheme, _, token = proofs[0].strip().partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        return await self._bearer(token.strip())
+
+    async def _bearer(self, token: str) -> Identity | None:
+        identity = self.api_keys.identify(token) if self.api_keys is not None else None
+        if identity is not None or self.tokens is None:
+            return identity
+        try:
+            return await self.tokens.identify(token)
+        except KeysUnavailable as error:
+            raise SignInUnavailable(max(1, int(error.seconds * 1000))) from None
