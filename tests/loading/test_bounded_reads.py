@@ -7,9 +7,15 @@ import pytest
 
 from casegraph.errors import InvalidCursor
 from casegraph.linking.identity import CaseKey
+from casegraph.loading.access.planning import Access
 from casegraph.loading.case_reads import CaseReads, NoteWindow
+from casegraph.loading.freshness import Acceptance
+from casegraph.loading.kept import Asking, Kept
+from casegraph.loading.kept_store import MemoryStore
+from casegraph.loading.ledger import Ledger
 from casegraph.loading.rating_reads import RatingReads
 from casegraph.loading.review_reads import WALK_PAGES, ReviewReads
+from casegraph.loading.scope import DataScope
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.action_management.client import CaseQuery
 from casegraph.upstreams.case_reviews.client import Filters, ReviewPage
@@ -19,6 +25,15 @@ from casegraph.upstreams.ratings.client import RatingPage
 from casegraph.upstreams.ratings.records import Rating
 
 KEY = CaseKey("1", "1")
+
+
+ACCESS = Access(Kept(MemoryStore()))
+"""Plans over nothing that is known, and nothing kept that could be served."""
+
+
+def asking() -> Asking:
+    """Return somebody who asks and accepts what is usual."""
+    return Asking(DataScope(), Acceptance(no_cache=True), Ledger())
 
 
 async def anywhere(_hub_id: str) -> bool:
@@ -59,7 +74,14 @@ class Ratings:
 
 def reviews_over(vendor: Reviews) -> ReviewReads:
     """Return reads whose upstream is the test's own."""
-    return ReviewReads(Sources(case_reviews_or_none=vendor))  # type: ignore[arg-type]
+    sources = Sources(case_reviews_or_none=vendor)  # type: ignore[arg-type]
+    return ReviewReads(sources, ACCESS, asking())
+
+
+def ratings_over(vendor: Ratings) -> RatingReads:
+    """Return reads whose upstream is the test's own."""
+    sources = Sources(ratings_or_none=vendor)  # type: ignore[arg-type]
+    return RatingReads(sources, ACCESS, asking())
 
 
 async def test_entries_that_match_nowhere_end_the_walk_at_its_bound() -> None:
@@ -96,15 +118,13 @@ async def test_a_made_up_position_asks_nothing(position: tuple[str | int, ...]) 
     """A position that no list of ours made is an invalid cursor, before any call."""
     vendor = Reviews(3)
     ratings = Ratings(3, 3, 3)
-    cases = CaseReads(Sources(), anywhere)
+    cases = CaseReads(Sources(), ACCESS, asking(), anywhere)
 
     with pytest.raises(InvalidCursor):
         await reviews_over(vendor).entry_list((), 5, position)
     if len(position) != 1:
         with pytest.raises(InvalidCursor):
-            await RatingReads(Sources(ratings_or_none=ratings)).rating_list(  # type: ignore[arg-type]
-                "1", None, None, 5, position
-            )
+            await ratings_over(ratings).rating_list("1", None, None, 5, position)
         with pytest.raises(InvalidCursor):
             await cases.case_list("1", CaseQuery(5), None, position)
     with pytest.raises(InvalidCursor):
@@ -118,7 +138,7 @@ async def test_a_made_up_position_asks_nothing(position: tuple[str | int, ...]) 
 async def test_all_ratings_of_a_case_are_read_whatever_the_vendor_caps(total: int | None) -> None:
     """A smaller page than asked for, and a total that is not told, lose no rating."""
     vendor = Ratings(7, 3, total)
-    reads = RatingReads(Sources(ratings_or_none=vendor))  # type: ignore[arg-type]
+    reads = ratings_over(vendor)
 
     page = await reads.of_case(KEY, "1", None, 100, None)
 
@@ -129,7 +149,7 @@ async def test_all_ratings_of_a_case_are_read_whatever_the_vendor_caps(total: in
 
 async def test_a_case_with_endless_ratings_says_that_some_are_missing() -> None:
     """Ratings of one case are read up to the bound as well."""
-    reads = RatingReads(Sources(ratings_or_none=Ratings(10**6, 100, 10**6)))  # type: ignore[arg-type]
+    reads = ratings_over(Ratings(10**6, 100, 10**6))
 
     page = await reads.of_case(KEY, "1", None, 10, None)
 

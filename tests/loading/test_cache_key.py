@@ -1,10 +1,8 @@
-from random import Random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casegraph.loading.cache import CacheUrlError, cache_key, jittered, open_cache
+from casegraph.loading.cache import CacheUrlError, cache_key, open_cache
 
 
 @pytest.mark.parametrize(
@@ -94,17 +92,3 @@ def test_where_a_part_ends_is_part_of_the_key(one: list[str], data: st.DataObjec
     glue = data.draw(st.sampled_from(["", ":", "%3A", "%"]))
     merged = [*one[:at], one[at] + glue + one[at + 1], *one[at + 2 :]]
     assert cache_key(*one) != cache_key(*merged)
-
-
-@given(st.floats(0.001, 1e6), st.randoms(use_true_random=False))
-def test_a_time_to_live_is_spread_by_a_tenth(ttl: float, random: Random) -> None:
-    """The jittered time stays within ten per cent of the given one."""
-    assert 0.9 * ttl <= jittered(ttl, random) <= 1.1 * ttl
-
-
-def test_entries_written_together_expire_apart() -> None:
-    """A thousand times to live spread over most of the range, on both sides."""
-    random = Random(7)  # noqa: S311 - a test's dice
-    spread = [jittered(100, random) for _ in range(1000)]
-    assert min(spread) < 91
-    assert max(spread) > 109

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -6,9 +7,7 @@ from random import Random
 
 import pytest
 
-from casegraph.loading.cache import FAILURES_TO_SKIP, SKIP_SECONDS, Cache, cache_key, open_cache
-from casegraph.loading.flight import SingleFlight
-from casegraph.loading.lookup import LookUp
+from casegraph.loading.cache import FAILURES_TO_SKIP, SKIP_SECONDS, Cache, open_cache
 from support.redis_server import RedisServer, needs_redis, running_redis
 
 pytestmark = needs_redis
@@ -224,32 +223,15 @@ async def test_a_burst_is_served_through_few_connections(server: RedisServer) ->
     assert clients <= 16 + 1
 
 
-async def test_garbage_in_every_key_is_fetched_anew(cache: Cache, server: RedisServer) -> None:
-    """Foreign bytes, and keys of another Redis type, are misses that the next write heals."""
-    look_up = LookUp(
-        cache,
-        SingleFlight(),
-        "notes",
-        encode=str.encode,
-        decode=lambda stored: stored.decode("ascii"),
-        random=Random(1),  # noqa: S311 - a test's dice
-    )
-    with server.admin() as admin:
-        admin.set(cache_key("notes", "0"), b"\xff\x00")
-        admin.rpush(cache_key("notes", "1"), "a", "list")
-        admin.hset(cache_key("notes", "2"), "a", "hash")
-        fetched = []
-
-        async def fetch() -> str:
-            fetched.append(1)
-            return "fresh"
-
-        for _ in range(2):
-            for number in range(3):
-                assert await look_up.get((str(number),), fetch) == "fresh"
-            await look_up.close()
-        assert [admin.get(cache_key("notes", str(n))) for n in range(3)] == [b"fresh"] * 3
-    assert len(fetched) == 3
+async def test_the_library_below_logs_no_key(
+    cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even with the root logger at DEBUG no line names a key or a value."""
+    caplog.set_level(logging.DEBUG)
+    await cache.set("secret-key", b"secret-value", 60)
+    await cache.get("secret-key")
+    await cache.delete("secret-key")
+    assert "secret" not in caplog.text
 
 
 async def test_closing_lets_go_of_every_connection(server: RedisServer) -> None:

@@ -1,12 +1,12 @@
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
 
 from casegraph.errors import ContractViolation, LimitExceeded, UpstreamNotFound
 from casegraph.linking.identity import CaseKey
-from casegraph.loading.cache import open_cache
+from casegraph.loading.kept import Kept
+from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.links import (
     FINDING_SECONDS,
     FINDINGS_MAX,
@@ -63,7 +63,7 @@ class Clock:
 def links_over(vendor: Vendor, clock: Clock | None = None, *hubs: str) -> Links:
     """Return links whose upstream is the test's own."""
     sources = Sources(action_management_or_none=vendor)  # type: ignore[arg-type]
-    look_ups = LookUps(sources, open_cache("memory://"), Random(1))  # noqa: S311  no secret
+    look_ups = LookUps(sources, Kept(MemoryStore()))
     return Links(LinkConfig(hubs=hubs), sources, look_ups, clock or Clock())
 
 

@@ -1,13 +1,16 @@
 """How long a missing hub is remembered, and what does not count as missing."""
 
-from random import Random
 from typing import Any
 
 import pytest
 
 from casegraph.errors import UpstreamError, UpstreamNotFound, UpstreamUnavailable
-from casegraph.loading.cache import open_cache
-from casegraph.loading.lookups import NEGATIVE_SECONDS, LookUps
+from casegraph.loading.freshness import ANY
+from casegraph.loading.kept import NEGATIVE_SECONDS, Asking, Kept
+from casegraph.loading.kept_store import MemoryStore
+from casegraph.loading.ledger import Ledger
+from casegraph.loading.lookups import LookUpReads, LookUps
+from casegraph.loading.scope import DataScope
 from casegraph.loading.sources import Sources
 
 
@@ -36,10 +39,11 @@ class Clock:
         return self.now
 
 
-def over(vendor: Vendor, clock: Clock) -> LookUps:
+def over(vendor: Vendor, clock: Clock) -> LookUpReads:
     """Return look-ups of one vendor."""
     sources = Sources(action_management_or_none=vendor)  # type: ignore[arg-type]
-    return LookUps(sources, open_cache("memory://"), Random(1), clock=clock)  # noqa: S311
+    look_ups = LookUps(sources, Kept(MemoryStore()), clock=clock)
+    return LookUpReads(look_ups, Asking(DataScope(), ANY, Ledger()))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,6 @@ async def test_what_a_failed_question_showed_is_kept_for_a_moment(
     assert await look_ups.has_program("7") is True
     assert await look_ups.has_program("7") is True
     assert vendor.asked == ["7", "7"]
-    await look_ups.close()
 
 
 async def test_made_up_hubs_do_not_fill_the_memory() -> None:

@@ -2,28 +2,61 @@
 
 A case that came with a list serves its back-links too; its details are asked only when somebody
 selects a field that the list left out. Notes of a case come in one call whatever page of them is
-asked, so the page is cut here.
+asked, so the page is cut here. Which calls bring them is chosen in `access`, all keys at once.
 Invariant: a key that does not exist is None, a key that could not be asked is an error.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
-from casegraph.errors import InvalidCursor, UpstreamNotFound
+from casegraph.errors import InvalidArgument, UpstreamNotFound
 from casegraph.linking.identity import CaseKey
+from casegraph.loading.access.by_feed import FeedRead, read_by_feed
+from casegraph.loading.access.cases import CasesById
+from casegraph.loading.access.cost import Need, NeedKind
+from casegraph.loading.access.each import Results, each
+from casegraph.loading.access.planning import Access
+from casegraph.loading.access.sweeps import notes_of
 from casegraph.loading.case_filter import WALK_PAGES, CaseConditions, Passes, Place, scan
+from casegraph.loading.feeds.bounds import FeedKey
+from casegraph.loading.freshness import Kind
+from casegraph.loading.hub_notes import EARLIEST, HubNotes, NoteWindow
+from casegraph.loading.kept import Asking, What
 from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
-from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.loader import Batch, Loader, one_by_one
 from casegraph.loading.sources import Sources
-from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, NOTE_PAGE_MAX, CaseQuery
-from casegraph.upstreams.action_management.records import Case, CasePage, Note, NotePage
+from casegraph.transport.allowance import reserving
+from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
+from casegraph.upstreams.action_management.records import Case, CasePage, Note
+from casegraph.upstreams.decode import Shape, encode
+from casegraph.upstreams.paths import int32
 
-EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-"""Start of a window without one: the vendor asks for at least one bound (contract §4.5)."""
+__all__ = ["CaseReads", "NoteKey", "NoteWindow"]
+
+UPSTREAM = "action_management"
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _kept_as(
+    kind: Kind, name: str, shape: object, records: Callable[[V], Iterable[object]]
+) -> What[V]:
+    return What(UPSTREAM, kind, name, encode, Shape[V](shape).read_strictly, records)
+
+
+CASE: What[Case | None] = _kept_as(Kind.CASES, "case", Case, lambda case: (case,))
+CASE_PAGE: What[CasePage] = _kept_as(Kind.CASES, "case_query", CasePage, lambda page: page.items)
+NOTE: What[Note | None] = _kept_as(Kind.NOTES, "case_note", Note, lambda note: (note,))
+NOTES: What[tuple[Note, ...] | None] = _kept_as(
+    Kind.NOTES, "case_notes", tuple[Note, ...], lambda notes: notes or ()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,50 +67,73 @@ class NoteKey:
     note_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoteWindow:
-    """Notes of a hub by the time they were last changed, both bounds inclusive."""
-
-    start: datetime | None
-    end: datetime | None
-
-
 class CaseReads:
     """What one request reads of Action Management."""
 
-    def __init__(self, sources: Sources, has_program: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        access: Access,
+        asking: Asking,
+        has_program: Callable[[str], Awaitable[bool]],
+    ) -> None:
         self._sources = sources
+        self._access = access
+        self._asking = asking
+        self._scope = asking.scope.parts(UPSTREAM)
         self._has_program = has_program
-        self._cases: Loader[CaseKey, Case | None] = Loader(one_by_one(self._ask_case))
-        self._details: Loader[CaseKey, Case | None] = Loader(one_by_one(self._ask_details))
-        self._notes: Loader[CaseKey, tuple[Note, ...]] = Loader(one_by_one(self._ask_notes))
+        self._began = access.kept.now()
+        self._detailed: set[CaseKey] = set()
+        self._opened: dict[CaseKey, datetime] = {}
+        self._hub_notes = HubNotes(sources, access, asking)
+        self._cases: Loader[CaseKey, Case | None] = Loader(reserving(_by_hub(self._ask_cases)))
+        self._details: Loader[CaseKey, Case | None] = Loader(reserving(self._ask_details))
+        self._notes: Loader[CaseKey, tuple[Note, ...]] = Loader(reserving(_by_hub(self._ask_notes)))
         self._note: Loader[NoteKey, Note | None] = Loader(one_by_one(self._ask_note))
         self._case_pages: Loader[_CasePageKey, CasePage] = Loader(one_by_one(self._ask_case_page))
-        self._note_pages: Loader[_NotePageKey, NotePage] = Loader(one_by_one(self._ask_note_page))
 
-    async def case(self, key: CaseKey) -> Case | None:
-        """Return a case in whatever form is in hand, or ask for it."""
+    async def case(self, key: CaseKey, *, detailed: bool = False) -> Case | None:
+        """Return a case in whatever form is in hand, or ask for it.
+
+        `detailed` says that details will be wanted; a list that leaves them out is then not asked.
+        """
+        if detailed:
+            self._detailed.add(key)
         return await self._cases.load(key)
 
-    async def case_by_id(self, key: CaseKey) -> Case | None:
+    async def case_by_id(self, key: CaseKey, *, detailed: bool = True) -> Case | None:
         """Return a case that a client named; None where its hub has none by this id.
 
         Raises UpstreamNotFound when it is the hub that is missing: the vendor answers both alike.
         Links use `case`, because they try hubs that need not hold the case.
         """
-        case = await self._cases.load(key)
-        if case is None and not await self._has_program(key.hub_id):
-            what = "no such hub, or it has no program"
-            raise UpstreamNotFound("action_management", "case", what)
+        case = await self.case(key, detailed=detailed)
+        if case is None:
+            await self._need_program(key.hub_id, "case")
         return case
+
+    async def _need_program(self, hub_id: str, operation: str) -> None:
+        if not await self._has_program(hub_id):
+            what = "no such hub, or it has no program"
+            raise UpstreamNotFound(UPSTREAM, operation, what)
 
     async def details(self, key: CaseKey) -> Case | None:
         """Return a case with the fields that lists leave out."""
         return await self._details.load(key)
 
+    def opened(self, key: CaseKey) -> datetime | None:
+        """Return when a case in hand was opened; None where that is not known."""
+        return self._opened.get(key)
+
     async def note(self, key: NoteKey) -> Note | None:
-        """Return one note."""
-        return await self._note.load(key)
+        """Return one note; None where its case has none by this id, or its hub no such case.
+
+        Raises UpstreamNotFound when it is the hub that is missing, as `case_by_id` does.
+        """
+        note = await self._note.load(key)
+        if note is None:
+            await self._need_program(key.case.hub_id, "case_note")
+        return note
 
     async def notes(
         self, key: CaseKey, first: int, after: Position | None, *, include_system: bool
@@ -87,6 +143,12 @@ class CaseReads:
         if not include_system:
             notes = tuple(note for note in notes if note.is_system_generated is not True)
         return slice_after(notes, lambda note: note.note_id, first, after)
+
+    async def note_list(
+        self, hub_id: str, window: NoteWindow, first: int, after: Position | None
+    ) -> Listing[Note]:
+        """Return a page of a hub's notes, in the order in which they were last changed."""
+        return await self._hub_notes.note_list(hub_id, window, first, after)
 
     async def case_list(
         self,
@@ -148,187 +210,159 @@ class CaseReads:
             incomplete_reason=reason if cut else None,
         )
 
-    async def note_list(
-        self, hub_id: str, window: NoteWindow, first: int, after: Position | None
-    ) -> Listing[Note]:
-        """Return a page of a hub's notes, in the order in which they were last changed.
-
-        A page starts at the time of the last row of the page before, never at a row number: a note
-        edited meanwhile moves to the end and would shift every row after it. So no note is missed,
-        and one that was edited after it was given out comes again, as it is then.
-        """
-        start = window.start
-        if start is None and window.end is None:
-            start = EARLIEST
-        whole = replace(window, start=start)
-        if after is None:
-            return await self._notes_from(hub_id, whole, first, None)
-        mark = _NoteMark.read(after)
-        listing = await self._notes_from(hub_id, replace(window, start=mark.time), first, mark)
-        return replace(listing, count=lambda: self._note_count(hub_id, whole))
-
-    async def _notes_from(
-        self, hub_id: str, window: NoteWindow, first: int, mark: "_NoteMark | None"
-    ) -> Listing[Note]:
-        given = frozenset[str]() if mark is None else frozenset(mark.ids)
-        top = min(first + len(given), NOTE_PAGE_MAX)
-        notes: dict[str, Note] = {}
-        skip = 0
-        total: int | None = None
-        for _ in range(WALK_PAGES):
-            page = await self._note_page(hub_id, window, top, skip)
-            total = page.total_count if total is None else total
-            skip += len(page.items)
-            for note in page.items:
-                notes.setdefault(note.note_id, note)
-            more = bool(page.items) and (page.total_count is None or skip < page.total_count)
-            if len(notes.keys() - given) >= first or not more:
-                break
-        rows = _in_time_order(notes.values(), window)
-        if len(rows) < len(notes):
-            more = False  # what was dropped lies behind the window's end, and all that follows too
-        done: list[_TimedNote] = []
-        fresh: list[_TimedNote] = []
-        for row in rows:
-            was_given = mark is not None and row.note.note_id in given and mark.covers(row)
-            (done if was_given else fresh).append(row)
-        return Listing(
-            items=[row.note for row in fresh[:first]],
-            position=lambda index: _NoteMark.of([*done, *fresh[: index + 1]], mark).position(),
-            has_next=known(len(fresh) > first or more),
-            has_previous=mark is not None,
-            count=known(total),
-        )
-
-    async def _note_page(self, hub_id: str, window: NoteWindow, top: int, skip: int) -> NotePage:
-        start, end = window.start, window.end
-        if start is not None and end is not None and not start < end:
-            # A walk has come to the window's last moment, and the vendor refuses a window of one.
-            end = start + timedelta(microseconds=1)
-        return await self._note_pages.load(_NotePageKey(hub_id, start, end, top, skip))
-
-    async def _note_count(self, hub_id: str, window: NoteWindow) -> int | None:
-        page = await self._note_page(hub_id, window, 1, 0)
-        return page.total_count
-
     async def _case_page(self, hub_id: str, query: CaseQuery) -> CasePage:
         body = msgspec.json.encode(query.body(), order="deterministic")
         return await self._case_pages.load(_CasePageKey(hub_id, body, query))
 
-    def _take(self, cases: Sequence[Case]) -> None:
+    def _take(self, cases: Iterable[Case]) -> None:
         for case in cases:
-            self._cases.prime(CaseKey(case.hub_id, str(case.case_id)), case)
+            key = CaseKey(case.hub_id, str(case.case_id))
+            self._cases.prime(key, case)
+            if isinstance(case.created_at, datetime):
+                self._opened[key] = case.created_at
 
     async def _ask_case_page(self, key: "_CasePageKey") -> CasePage:
-        page = await self._sources.action_management.case_query(key.hub_id, key.query)
+        client, query = self._sources.action_management, key.query
+        page = await self._access.kept.read(
+            CASE_PAGE,
+            (key.hub_id, key.body.decode()),
+            lambda: client.case_query(key.hub_id, query),
+            self._asking,
+        )
         self._take(page.items)
+        if not query.filters:
+            self._learn(key.hub_id, query, page)
         return page
 
-    async def _ask_note_page(self, key: "_NotePageKey") -> NotePage:
-        client = self._sources.action_management
-        return await client.hub_notes(
-            key.hub_id, start=key.start, end=key.end, top=key.top, skip=key.skip
+    def _learn(self, hub_id: str, query: CaseQuery, page: CasePage) -> None:
+        learned = self._access.learned
+        learned.counted((*self._scope, "cases", hub_id), page.total_count)
+        if query.order_by == "id" and query.ascending:
+            rows = ((0, page.items[:1]), (len(page.items) - 1, page.items[-1:]))
+            ranks = [
+                (int(case.case_id), query.skip + index)
+                for index, cases in rows
+                for case in cases
+                if case.case_id.isdigit()
+            ]
+            learned.ranked((*self._scope, hub_id), ranks)
+
+    async def _ask_cases(
+        self, hub_id: str, keys: Sequence[CaseKey]
+    ) -> Results[CaseKey, Case | None]:
+        ways = CasesById(
+            self._access,
+            self._scope,
+            hub_id,
+            lambda query: self._case_page(hub_id, query),
+            self._details.load,
         )
+        bad = {key: error for key in keys if (error := _bad(key)) is not None}
+        sound = [key for key in keys if key not in bad]
+        return {**bad, **await ways.read(sound, frozenset(self._detailed))}
 
-    async def _ask_case(self, key: CaseKey) -> Case | None:
-        return await self._details.load(key)
+    async def _ask_details(self, keys: Sequence[CaseKey]) -> Results[CaseKey, Case | None]:
+        known_now = self._access.known(UPSTREAM, "case")
+        self._access.plan(Need(NeedKind.DETAILS, len(keys)), known_now)
+        return await each(self._ask_one, keys)
 
-    async def _ask_details(self, key: CaseKey) -> Case | None:
-        try:
-            return await self._sources.action_management.case(key.hub_id, key.case_id)
-        except UpstreamNotFound:
-            return None
+    async def _ask_one(self, key: CaseKey) -> Case | None:
+        client = self._sources.action_management
 
-    async def _ask_notes(self, key: CaseKey) -> tuple[Note, ...]:
-        try:
-            notes = await self._sources.action_management.case_notes(key.hub_id, key.case_id)
-        except UpstreamNotFound:
-            return ()
-        return tuple(sorted(notes, key=_age))
+        async def fetch() -> Case | None:
+            try:
+                return await client.case(key.hub_id, key.case_id)
+            except UpstreamNotFound:
+                return None
+
+        parts = (key.hub_id, key.case_id)
+        case = await self._access.kept.read(CASE, parts, fetch, self._asking)
+        if case is not None and isinstance(case.created_at, datetime):
+            self._opened[key] = case.created_at
+        return case
+
+    async def _ask_notes(
+        self, hub_id: str, keys: Sequence[CaseKey]
+    ) -> Results[CaseKey, tuple[Note, ...]]:
+        feeds, kept = self._access.feeds, self._access.kept
+        read: FeedRead[CaseKey, Note, tuple[Note, ...] | None] = FeedRead(
+            need=NeedKind.NOTES,
+            what=NOTES,
+            operation="case_notes",
+            page_operation="hub_notes",
+            feed_key=lambda key: FeedKey(int32("caseId", key.case_id), self.opened(key)),
+            parts=lambda key: (key.hub_id, key.case_id),
+            one=self._ask_notes_of,
+            value=lambda notes: tuple(sorted(notes, key=_age)),
+            since=self._began,
+            swept=notes_of(self._sources, self._asking.scope, hub_id, kept.now),
+        )
+        feed = None if feeds is None else feeds.notes(self._asking.scope, hub_id)
+        found = await read_by_feed(self._access, self._asking, read, feed, keys)
+        return {key: () if value is None else value for key, value in found.items()}
+
+    async def _ask_notes_of(self, key: CaseKey) -> tuple[Note, ...] | None:
+        client = self._sources.action_management
+
+        async def fetch() -> tuple[Note, ...] | None:
+            try:
+                notes = await client.case_notes(key.hub_id, key.case_id)
+            except UpstreamNotFound:
+                return None
+            return tuple(sorted(notes, key=_age))
+
+        parts = (key.hub_id, key.case_id)
+        return await self._access.kept.read(NOTES, parts, fetch, self._asking)
 
     async def _ask_note(self, key: NoteKey) -> Note | None:
         client = self._sources.action_management
-        try:
-            return await client.case_note(key.case.hub_id, key.case.case_id, key.note_id)
-        except UpstreamNotFound:
-            return None
+        parts = (key.case.hub_id, key.case.case_id, key.note_id)
+
+        async def fetch() -> Note | None:
+            try:
+                return await client.case_note(*parts)
+            except UpstreamNotFound:
+                return None
+
+        return await self._access.kept.read(NOTE, parts, fetch, self._asking)
+
+
+def _by_hub(
+    load: Callable[[str, Sequence[CaseKey]], Awaitable[Results[CaseKey, V]]],
+) -> Batch[CaseKey, V]:
+    """Return a batch that plans for each hub by itself: an upstream's lists are a hub's."""
+
+    async def batch(keys: Sequence[CaseKey]) -> Mapping[CaseKey, V | BaseException]:
+        hubs: dict[str, list[CaseKey]] = defaultdict(list)
+        for key in keys:
+            hubs[key.hub_id].append(key)
+        if len(hubs) == 1:
+            return await load(keys[0].hub_id, keys)
+        answers = await asyncio.gather(
+            *(load(hub_id, its) for hub_id, its in hubs.items()), return_exceptions=True
+        )
+        found: Results[CaseKey, V] = {}
+        for its, answer in zip(hubs.values(), answers, strict=True):
+            found.update(
+                dict.fromkeys(its, answer) if isinstance(answer, BaseException) else answer
+            )
+        return found
+
+    return batch
+
+
+def _bad(key: CaseKey) -> InvalidArgument | None:
+    """Return what is wrong with a key's case id, of which no list could tell."""
+    try:
+        int32("caseId", key.case_id)
+    except InvalidArgument as error:
+        return error
+    return None
 
 
 def _age(note: Note) -> tuple[datetime, int, str]:
     created = note.created_at if isinstance(note.created_at, datetime) else EARLIEST
     return (created, len(note.note_id), note.note_id)
-
-
-class _TimedNote(NamedTuple):
-    """A note and when it last changed; `is_sure` is False where that could not be read."""
-
-    time: datetime
-    note: Note
-    is_sure: bool
-
-
-def _in_time_order(notes: Iterable[Note], window: NoteWindow) -> list[_TimedNote]:
-    """Return the notes of a window by time and id: the vendor's own order is not strict (Q7).
-
-    System notes have only the time they were made (Q8). A note without a readable time stands with
-    the one before it.
-    """
-    latest = floor = window.start or EARLIEST
-    timed: list[_TimedNote] = []
-    for note in notes:
-        time = next(
-            (t for t in (note.updated_at, note.created_at) if isinstance(t, datetime)), None
-        )
-        timed.append(_TimedNote(max(time or latest, floor), note, time is not None))
-        latest = max(latest, timed[-1].time)
-    timed.sort(key=lambda each: (each.time, len(each.note.note_id), each.note.note_id))
-    end = window.end
-    if end is not None and window.start is not None and not window.start < end:
-        # Asked for a little more than the window, see _note_page.
-        timed = [each for each in timed if each.time <= end]
-    return timed
-
-
-@dataclass(frozen=True, slots=True)
-class _NoteMark:
-    """How far a walk has come: a time, and the notes given out that may be seen again from there.
-
-    Those are the notes of just that time, and such as have no readable time of their own.
-    """
-
-    time: datetime
-    ids: tuple[str, ...]
-
-    @classmethod
-    def of(cls, rows: Sequence[_TimedNote], before: "_NoteMark | None") -> "_NoteMark":
-        """Return the mark after the last of these rows, which were all given out."""
-        time = rows[-1].time
-        earlier = before.ids if before is not None and before.time == time else ()
-        here = (str(row.note.note_id) for row in rows if row.time == time or not row.is_sure)
-        return cls(time, tuple(dict.fromkeys((*earlier, *here))))
-
-    def covers(self, row: _TimedNote) -> bool:
-        """Return whether a note of these ids stands where it did; if not, it was changed since."""
-        return row.time == self.time or not row.is_sure
-
-    @classmethod
-    def read(cls, position: Position) -> "_NoteMark":
-        """Return the mark of a position; raises InvalidCursor."""
-        try:
-            time = datetime.fromisoformat(str(position[0]))
-        except (IndexError, ValueError):
-            raise InvalidCursor from None
-        if time.tzinfo is None:
-            raise InvalidCursor
-        return cls(time, tuple(map(str, position[1:])))
-
-    def position(self) -> Position:
-        """Return the mark as a position; numbers are shorter than their digits in quotes."""
-        return (self.time.isoformat(), *(int(i) if _is_number(i) else i for i in self.ids))
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and not text.startswith("0") and len(text) < 19  # noqa: PLR2004  int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,14 +372,3 @@ class _CasePageKey:
     hub_id: str
     body: bytes
     query: CaseQuery = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _NotePageKey:
-    """One page of a hub's notes."""
-
-    hub_id: str
-    start: datetime | None
-    end: datetime | None
-    top: int
-    skip: int

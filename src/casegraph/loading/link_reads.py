@@ -34,6 +34,7 @@ class LinkReads:
     def __init__(self, links: Links, cases: CaseReads) -> None:
         self._links = links
         self._cases = cases
+        self._detailed: set[_BackKey] = set()
         self._back: Loader[_BackKey, Case | None] = Loader(one_by_one(self._find))
 
     def external_id(self, case: Case, system: System) -> str | None:
@@ -52,62 +53,73 @@ class LinkReads:
                 return None
 
     async def case_of(
-        self, system: System, external_id: str | None, origin: CaseKey | None = None
+        self,
+        system: System,
+        external_id: str | None,
+        origin: CaseKey | None = None,
+        *,
+        detailed: bool = False,
     ) -> Case | None:
         """Return the case behind another system's id, None for none; raises Ambiguous.
 
-        `origin` is the case from which the id was reached, if it was.
+        `origin` is the case from which the id was reached, if it was; `detailed` says that fields
+        are wanted which lists of cases leave out.
         """
         if origin is not None:
-            return await self._cases.case(origin)
+            return await self._cases.case(origin, detailed=detailed)
         if external_id is None:
             return None
+        if detailed:
+            self._detailed.add((system, external_id))
         return await self._back.load((system, external_id))
 
     async def _find(self, back: _BackKey) -> Case | None:
         system, external_id = back
+        detailed = back in self._detailed
         config = self._links.config
         rule, table = config.rules[system], config.tables.get(system)
         hubs = () if isinstance(rule, TableRule) else await self._links.hubs()
         match linker.backward(rule, external_id, hubs, table, system):
             case Known(keys):
-                return await self._one(system, external_id, keys)
+                return await self._one(system, external_id, keys, detailed=detailed)
             case AskHubs(case_id, places):
-                return await self._ask_hubs(system, case_id, places)
+                return await self._ask_hubs(system, case_id, places, detailed=detailed)
             case SearchField(question_name, value, places):
                 found = await self._links.cases_with(question_name, value, places)
-                return await self._one(system, external_id, found)
+                return await self._one(system, external_id, found, detailed=detailed)
 
-    async def _ask_hubs(self, system: System, case_id: str, hubs: tuple[str, ...]) -> Case | None:
+    async def _ask_hubs(
+        self, system: System, case_id: str, hubs: tuple[str, ...], *, detailed: bool
+    ) -> Case | None:
         remembered = self._links.remembered(case_id)
         if remembered is not None:
-            case = await self._cases.case(remembered)
+            case = await self._cases.case(remembered, detailed=detailed)
             if case is not None:
                 return case
         # All must answer: one silent hub could hold a second case with this number.
         places = [CaseKey(hub, case_id) for hub in hubs]
-        cases = await asyncio.gather(*(self._case(key) for key in places))
+        cases = await asyncio.gather(*(self._case(key, detailed=detailed) for key in places))
         keys = tuple(key for key, case in zip(places, cases, strict=True) if case is not None)
         if len(keys) == 1:
             self._links.remember(case_id, keys[0])
-        return await self._one(system, case_id, keys)
+        return await self._one(system, case_id, keys, detailed=detailed)
 
     async def _one(
-        self, system: System, external_id: str, keys: tuple[CaseKey, ...]
+        self, system: System, external_id: str, keys: tuple[CaseKey, ...], *, detailed: bool
     ) -> Case | None:
         match linker.settle(keys):
             case None:
                 return None
             case CaseKey() as key:
-                return await self._case(key)
+                return await self._case(key, detailed=detailed)
             case linker.AmbiguousCase(candidates):
                 names = [f"hub {key.hub_id} case {key.case_id}" for key in candidates]
                 raise Ambiguous(f"The case of {system} id {external_id}", names)
 
-    async def _case(self, key: CaseKey) -> Case | None:
+    async def _case(self, key: CaseKey, *, detailed: bool) -> Case | None:
         """Return a case; other systems' numbers may be larger than any case's can be."""
         try:
             int32("caseId", key.case_id)
         except InvalidArgument:
             return None
-        return await self._cases.case(key)
+        return await self._cases.case(key, detailed=detailed)

@@ -11,6 +11,7 @@ takes nothing from the others, and when all who wait for a batch have left, its 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -132,9 +133,12 @@ def _settle(result: asyncio.Future[V | _Failed], value: V | BaseException) -> No
 
 def one_by_one(load: Callable[[K], Awaitable[V]]) -> Batch[K, V]:
     """Return the plainest batch: one call per key, all at once; the bulkhead bounds them."""
+    # No function in here: its annotations would be evaluated for each loader of each request.
+    return partial(_each, load)
 
-    async def batch(keys: Sequence[K]) -> Mapping[K, V | BaseException]:
-        values = await asyncio.gather(*map(load, keys), return_exceptions=True)
-        return dict(zip(keys, values, strict=True))
 
-    return batch
+async def _each(
+    load: Callable[[K], Awaitable[V]], keys: Sequence[K]
+) -> Mapping[K, V | BaseException]:
+    values = await asyncio.gather(*map(load, keys), return_exceptions=True)
+    return dict(zip(keys, values, strict=True))

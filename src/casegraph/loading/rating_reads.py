@@ -6,17 +6,27 @@ Invariant: a case that the ratings system does not know has no ratings; a case t
 asked is an error.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from msgspec.structs import asdict
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
+from casegraph.loading.access.each import Results
+from casegraph.loading.access.planning import Access
+from casegraph.loading.access.ratings import NO_ROWS, OF_CASE, UPSTREAM, RatingsOfCases, Rows
+from casegraph.loading.freshness import Kind
+from casegraph.loading.kept import Asking, What
+from casegraph.loading.ledger import Provenance, Source
 from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
-from casegraph.upstreams.ratings.client import PAGE_SIZE, RatingPage
+from casegraph.transport.allowance import reserving
+from casegraph.upstreams.decode import Shape, encode
+from casegraph.upstreams.ratings.client import PAGE_SIZE
 from casegraph.upstreams.ratings.records import Rating, RatingScore
 
 WALK_PAGES = 20
@@ -55,22 +65,49 @@ class _RecentKey:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """All ratings of a case; `incomplete_reason` when there were too many."""
+class _Page(Struct, frozen=True):
+    """A page as it is kept."""
 
     ratings: tuple[Rating, ...]
-    incomplete_reason: str | None = None
+    total_count: int | None
+
+
+PAGE: What[_Page | None] = What(
+    UPSTREAM,
+    Kind.RATINGS,
+    "ratings",
+    encode,
+    Shape[_Page | None](_Page).read_strictly,
+    lambda page: page.ratings if page is not None else (),
+)
+RATING: What[Rating | None] = What(
+    UPSTREAM,
+    Kind.RATINGS,
+    "rating",
+    encode,
+    Shape[Rating | None](Rating).read_strictly,
+    lambda rating: (rating,),
+)
+RECENT: What[tuple[Rating, ...]] = What(
+    UPSTREAM,
+    Kind.RATINGS,
+    "recent_ratings",
+    encode,
+    Shape[tuple[Rating, ...]](tuple[Rating, ...]).read_strictly,
+    lambda ratings: ratings,
+)
 
 
 class RatingReads:
     """What one request reads of the ratings system."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, access: Access, asking: Asking) -> None:
         self._sources = sources
+        self._access = access
+        self._asking = asking
         self._ratings: Loader[RatingKey, Rating | None] = Loader(one_by_one(self._ask_rating))
-        self._of_case: Loader[str, Rows] = Loader(one_by_one(self._ask_case))
-        self._pages: Loader[_PageKey, RatingPage | None] = Loader(one_by_one(self._ask_page))
+        self._of_case: Loader[str, Rows] = Loader(reserving(self._ask_cases))
+        self._pages: Loader[_PageKey, _Page | None] = Loader(one_by_one(self._ask_page))
         self._recent: Loader[_RecentKey, tuple[Rating, ...]] = Loader(one_by_one(self._ask_recent))
 
     async def rating(self, key: RatingKey) -> Rating | None:
@@ -79,10 +116,14 @@ class RatingReads:
 
     async def by_hash(self, case_id: str, hash_: str) -> Rating | None:
         """Return the rating that a secret hash stands for; the hash is kept nowhere."""
+        asked_at = self._access.kept.now()
         try:
-            return await self._sources.ratings.rating_by_hash(case_id, hash_)
+            rating = await self._sources.ratings.rating_by_hash(case_id, hash_)
         except UpstreamNotFound:
             return None
+        provenance = Provenance(UPSTREAM, Kind.RATINGS, Source.UPSTREAM, asked_at)
+        self._asking.ledger.enter(provenance, (rating,))
+        return rating
 
     async def recent(self, by: str, value: str, limit: int) -> tuple[Rating, ...]:
         """Return the newest ratings of a user, an organization or a case."""
@@ -104,7 +145,13 @@ class RatingReads:
         page = slice_after(
             ratings, lambda rating: rating.rating_id, first, after, rows.incomplete_reason
         )
-        return page.map(lambda rating: LinkedRating(**asdict(rating), origin=origin))
+        return page.map(lambda rating: self._linked(rating, origin))
+
+    def _linked(self, rating: Rating, origin: CaseKey) -> LinkedRating:
+        # By position: half the price of keywords, and the subclass adds its field at the end.
+        linked = LinkedRating(*astuple(rating), origin)  # type: ignore[call-arg]  # as many as the base has
+        self._asking.ledger.carry(rating, linked)
+        return linked
 
     async def rating_list(
         self,
@@ -132,36 +179,78 @@ class RatingReads:
             count=known(total),
         )
 
-    async def _ask_page(self, key: "_PageKey") -> RatingPage | None:
-        try:
-            return await self._sources.ratings.ratings(
-                key.case_id,
-                offset=key.offset,
-                limit=key.limit,
-                score=key.score,
-                has_comment=key.has_comment,
-            )
-        except UpstreamNotFound:
-            return None
+    async def _ask_page(self, key: "_PageKey") -> _Page | None:
+        client = self._sources.ratings
+
+        async def fetch() -> _Page | None:
+            try:
+                page = await client.ratings(
+                    key.case_id,
+                    offset=key.offset,
+                    limit=key.limit,
+                    score=key.score,
+                    has_comment=key.has_comment,
+                )
+            except UpstreamNotFound:
+                return None
+            return _Page(page.ratings, page.total_count)
+
+        score = "any" if key.score is None else key.score.value
+        parts = (key.case_id, str(key.offset), str(key.limit), score, str(key.has_comment))
+        return await self._access.kept.read(PAGE, parts, fetch, self._asking)
 
     async def _ask_recent(self, key: "_RecentKey") -> tuple[Rating, ...]:
-        return await self._sources.ratings.recent_ratings(key.by, key.value, key.limit)
+        client = self._sources.ratings
+        return await self._access.kept.read(
+            RECENT,
+            (key.by, key.value, str(key.limit)),
+            lambda: client.recent_ratings(key.by, key.value, key.limit),
+            self._asking,
+        )
 
     async def _ask_rating(self, key: RatingKey) -> Rating | None:
-        try:
-            return await self._sources.ratings.rating(key.case_id, key.rating_id)
-        except UpstreamNotFound:
-            return None
+        client = self._sources.ratings
+
+        async def fetch() -> Rating | None:
+            try:
+                return await client.rating(key.case_id, key.rating_id)
+            except UpstreamNotFound:
+                return None
+
+        parts = (key.case_id, key.rating_id)
+        return await self._access.kept.read(RATING, parts, fetch, self._asking)
+
+    async def _ask_cases(self, keys: Sequence[str]) -> Results[str, Rows]:
+        client = self._sources.ratings
+        ways = RatingsOfCases(
+            self._access,
+            self._asking,
+            lambda offset: client.case_summaries(offset=offset),
+            self._ask_case,
+        )
+        found = await ways.read(keys)
+        for case_id, rows in found.items():
+            for rating in rows.ratings if isinstance(rows, Rows) else ():
+                self._ratings.prime(RatingKey(case_id, str(rating.rating_id)), rating)
+        return found
 
     async def _ask_case(self, case_id: str) -> Rows:
+        async def fetch() -> Rows | None:
+            try:
+                return await self._walk(case_id)
+            except UpstreamNotFound:
+                return None
+
+        rows = await self._access.kept.read(OF_CASE, (case_id,), fetch, self._asking)
+        return NO_ROWS if rows is None else rows
+
+    async def _walk(self, case_id: str) -> Rows:
+        """Read all ratings of a case; raises UpstreamNotFound for one that is not known there."""
         ratings: dict[str, Rating] = {}
         reason: str | None = f"stopped after {WALK_PAGES} pages"
         offset = 0
         for _ in range(WALK_PAGES):
-            try:
-                page = await self._sources.ratings.ratings(case_id, offset=offset, limit=PAGE_SIZE)
-            except UpstreamNotFound:
-                return Rows(())
+            page = await self._sources.ratings.ratings(case_id, offset=offset, limit=PAGE_SIZE)
             known_before = len(ratings)
             ratings.update((rating.rating_id, rating) for rating in page.ratings)
             offset += len(page.ratings)
@@ -169,8 +258,6 @@ class RatingReads:
             if nothing_new or (page.total_count is not None and offset >= page.total_count):
                 reason = None
                 break
-        for rating in ratings.values():
-            self._ratings.prime(RatingKey(case_id, str(rating.rating_id)), rating)
         return Rows(tuple(sorted(ratings.values(), key=_age)), reason)
 
 

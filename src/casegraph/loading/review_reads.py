@@ -1,21 +1,35 @@
 """Review entries as one request reads them.
 
 The reviews system throttles hard, so pages are always read at full size and kept for the request:
-a page of 25 and the question whether there is more usually cost one call together.
+a page of 25 and the question whether there is more usually cost one call together. The entries of
+cases come by the feed of changes where there is one.
 Invariant: an entry that does not exist is None, one that could not be asked is an error.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from msgspec.structs import asdict
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
+from casegraph.loading.access.by_feed import FeedRead, read_by_feed
+from casegraph.loading.access.cost import NeedKind
+from casegraph.loading.access.each import Results
+from casegraph.loading.access.planning import Access
+from casegraph.loading.access.sweeps import reviews_of
+from casegraph.loading.feeds.bounds import FeedKey
+from casegraph.loading.freshness import Kind
+from casegraph.loading.kept import Asking, What
 from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
+from casegraph.transport.allowance import reserving
 from casegraph.upstreams.case_reviews.client import Filters, ReviewPage
 from casegraph.upstreams.case_reviews.records import ReviewEntry, ReviewStatus
+from casegraph.upstreams.decode import Shape, encode
 from casegraph.upstreams.paths import int63
 
 WALK_PAGES = 20
@@ -34,22 +48,73 @@ class _PageKey:
     page: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """All entries of a case; `incomplete_reason` when there were too many."""
 
     entries: tuple[ReviewEntry, ...]
     incomplete_reason: str | None = None
 
 
+class _Page(Struct, frozen=True):
+    """A page as it is kept."""
+
+    entries: tuple[ReviewEntry, ...]
+    is_full: bool
+
+
+UPSTREAM = "case_reviews"
+
+OF_CASE: What[Rows] = What(
+    UPSTREAM,
+    Kind.REVIEWS,
+    "reviews_of_case",
+    encode,
+    Shape[Rows](Rows).read_strictly,
+    lambda rows: rows.entries,
+)
+PAGE: What[_Page] = What(
+    UPSTREAM,
+    Kind.REVIEWS,
+    "reviews",
+    encode,
+    Shape[_Page](_Page).read_strictly,
+    lambda page: page.entries,
+)
+ENTRY: What[ReviewEntry | None] = What(
+    UPSTREAM,
+    Kind.REVIEWS,
+    "review",
+    encode,
+    Shape[ReviewEntry | None](ReviewEntry).read_strictly,
+    lambda entry: (entry,),
+)
+COUNT: What[int] = What(
+    UPSTREAM, Kind.REVIEWS, "reviews_count", encode, Shape[int](int).read_strictly, lambda _: ()
+)
+
+Opened = Callable[[CaseKey], datetime | None]
+"""Tells when a case was opened, as far as that is in hand."""
+
+
 class ReviewReads:
     """What one request reads of the reviews system."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        access: Access,
+        asking: Asking,
+        opened: Opened = lambda _key: None,
+    ) -> None:
         self._sources = sources
+        self._access = access
+        self._asking = asking
+        self._opened = opened
+        self._began = access.kept.now()
+        self._since: dict[str, datetime | None] = {}
         self._pages: Loader[_PageKey, ReviewPage] = Loader(one_by_one(self._ask_page))
         self._entries: Loader[str, ReviewEntry | None] = Loader(one_by_one(self._ask_entry))
-        self._of_case: Loader[str, Rows] = Loader(one_by_one(self._ask_case))
+        self._of_case: Loader[str, Rows] = Loader(reserving(self._ask_cases))
 
     async def entry(self, review_entry_id: str) -> ReviewEntry | None:
         """Return one entry."""
@@ -64,6 +129,7 @@ class ReviewReads:
         after: Position | None,
     ) -> Listing[LinkedReviewEntry]:
         """Return a page of the entries of a case, known there by `case_id`, oldest first."""
+        self._note_opening(origin, case_id)
         rows = await self._of_case.load(case_id)
         entries = rows.entries
         if status is not None:
@@ -71,7 +137,20 @@ class ReviewReads:
         page = slice_after(
             entries, lambda entry: entry.review_entry_id, first, after, rows.incomplete_reason
         )
-        return page.map(lambda entry: LinkedReviewEntry(**asdict(entry), origin=origin))
+        return page.map(lambda entry: self._linked(entry, origin))
+
+    def _linked(self, entry: ReviewEntry, origin: CaseKey) -> LinkedReviewEntry:
+        # By position: half the price of keywords, and the subclass adds its field at the end.
+        linked = LinkedReviewEntry(*astuple(entry), origin)  # type: ignore[call-arg]  # as many as the base has
+        self._asking.ledger.carry(entry, linked)
+        return linked
+
+    def _note_opening(self, origin: CaseKey, case_id: str) -> None:
+        """Remember when the oldest of the cases was opened that have these reviews."""
+        opened = self._opened(origin)
+        before = self._since.get(case_id, opened)
+        both = before is not None and opened is not None
+        self._since[case_id] = min(before, opened) if both else None  # type: ignore[type-var]  # both are times
 
     async def entry_list(
         self, filters: Filters, first: int, after: Position | None
@@ -103,6 +182,13 @@ class ReviewReads:
             incomplete_reason=reason,
         )
 
+    def entry_count(self, filters: Filters) -> Listing[ReviewEntry]:
+        """Return a page without rows, of which only the count is wanted: the vendor counts."""
+        return replace(
+            slice_after((), lambda entry: str(entry.review_entry_id), 1, None),
+            count=lambda: self._counted(filters),
+        )
+
     async def _has_more(self, filters: Filters, last: Position | None) -> bool:
         """Return whether an entry follows; only an exactly full page costs a look at the next."""
         if last is None:
@@ -122,31 +208,81 @@ class ReviewReads:
         first = await self._pages.load(_PageKey(filters, 1))
         if not first.is_full:
             return len(first.entries)
-        return await self._sources.case_reviews.reviews_count(filters)
+        return await self._counted(filters)
+
+    async def _counted(self, filters: Filters) -> int:
+        client = self._sources.case_reviews
+        parts = _parts(filters)
+        return await self._access.kept.read(
+            COUNT, parts, lambda: client.reviews_count(filters), self._asking
+        )
 
     async def _ask_page(self, key: _PageKey) -> ReviewPage:
-        return await self._sources.case_reviews.reviews(key.filters, key.page)
+        client = self._sources.case_reviews
+
+        async def fetch() -> _Page:
+            page = await client.reviews(key.filters, key.page)
+            return _Page(page.entries, page.is_full)
+
+        parts = (*_parts(key.filters), str(key.page))
+        page = await self._access.kept.read(PAGE, parts, fetch, self._asking)
+        return ReviewPage(page.entries, page.is_full)
 
     async def _ask_entry(self, review_entry_id: str) -> ReviewEntry | None:
-        try:
-            return await self._sources.case_reviews.review(review_entry_id)
-        except UpstreamNotFound:
-            return None
+        client = self._sources.case_reviews
+
+        async def fetch() -> ReviewEntry | None:
+            try:
+                return await client.review(review_entry_id)
+            except UpstreamNotFound:
+                return None
+
+        return await self._access.kept.read(ENTRY, (review_entry_id,), fetch, self._asking)
+
+    async def _ask_cases(self, keys: Sequence[str]) -> Results[str, Rows]:
+        feeds, kept = self._access.feeds, self._access.kept
+        read: FeedRead[str, ReviewEntry, Rows] = FeedRead(
+            need=NeedKind.REVIEWS,
+            what=OF_CASE,
+            operation="reviews",
+            page_operation="reviews",
+            feed_key=lambda key: FeedKey(int63("caseId", key), self._since.get(key)),
+            parts=lambda key: (key,),
+            one=self._ask_case,
+            value=lambda entries: Rows(_in_order(entries)),
+            since=self._began,
+            swept=reviews_of(self._sources, self._asking.scope, kept.now),
+        )
+        feed = None if feeds is None else feeds.reviews(self._asking.scope)
+        found = await read_by_feed(self._access, self._asking, read, feed, keys)
+        for rows in found.values():
+            for entry in rows.entries if isinstance(rows, Rows) else ():
+                self._entries.prime(str(entry.review_entry_id), entry)
+        return found
 
     async def _ask_case(self, case_id: str) -> Rows:
+        client = self._sources.case_reviews
         # A link may hold any text, and the vendor may ignore a filter that it cannot read.
         filters: Filters = (("case", int63("caseId", case_id)),)
-        entries: dict[str, ReviewEntry] = {}
-        reason: str | None = f"stopped after {WALK_PAGES} pages"
-        for number in range(1, WALK_PAGES + 1):
-            page = await self._sources.case_reviews.reviews(filters, number)
-            entries.update((entry.review_entry_id, entry) for entry in page.entries)
-            if not page.is_full:
-                reason = None
-                break
-        for entry in entries.values():
-            self._entries.prime(str(entry.review_entry_id), entry)
-        ordered = sorted(
-            entries.values(), key=lambda entry: (len(entry.review_entry_id), entry.review_entry_id)
-        )
-        return Rows(tuple(ordered), reason)
+
+        async def fetch() -> Rows:
+            entries: dict[str, ReviewEntry] = {}
+            for number in range(1, WALK_PAGES + 1):
+                page = await client.reviews(filters, number)
+                entries.update((entry.review_entry_id, entry) for entry in page.entries)
+                if not page.is_full:
+                    return Rows(_in_order(entries.values()))
+            return Rows(_in_order(entries.values()), f"stopped after {WALK_PAGES} pages")
+
+        return await self._access.kept.read(OF_CASE, (case_id,), fetch, self._asking)
+
+
+def _parts(filters: Filters) -> tuple[str, ...]:
+    """Return filters as parts of a key, none of them empty."""
+    return ("filters", *(f"{name}={value}" for name, value in filters))
+
+
+def _in_order(entries: Iterable[ReviewEntry]) -> tuple[ReviewEntry, ...]:
+    return tuple(
+        sorted(entries, key=lambda entry: (len(entry.review_entry_id), entry.review_entry_id))
+    )

@@ -1,0 +1,256 @@
+"""Which way to get the rows of a link is the cheapest: a table of ways, and one rule to choose.
+
+A need names what is wanted and for how many keys; `Known` holds every number the choice looks at;
+each way says in one line how many calls it takes and for how long. A database's planner does the
+same with its indexes.
+
+    need             ways, the first wins a tie
+    cases            pages by id · details each
+    case details     details each
+    notes            feed · wait for its first fill · one sweep of the hub's · notes each
+    reviews          feed · wait for its first fill · one sweep of all · reviews each
+    ratings          summaries, then ratings where there are any · ratings each
+    customer cases   cases of each customer
+
+Invariant: pure; a way is never taken while another that is possible has fewer calls and less time.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from math import ceil, inf
+from types import MappingProxyType
+
+from casegraph.loading.access.lane import Lane
+
+CALL_SECONDS = 0.1
+"""What one call is worth in waiting time: about what it takes an upstream to serve it, so that we
+wait no shorter than we make others work (reliability §3: calls of some 100 ms)."""
+GUESSED_LATENCY = 0.1
+"""Seconds of a call before any was seen; the same figure."""
+LOOK_KEYS = 20
+"""Keys from which on one call is spent on learning how long a list is: 5 % of a call for each."""
+
+
+class NeedKind(Enum):
+    """What is wanted."""
+
+    CASES = "cases"
+    DETAILS = "case_details"
+    NOTES = "notes"
+    REVIEWS = "reviews"
+    RATINGS = "ratings"
+    CUSTOMER_CASES = "customer_cases"
+
+
+class Path(Enum):
+    """A way to get it."""
+
+    IN_HAND = "in_hand"
+    """Read for this request already, or kept and fresh enough."""
+    FEED = "feed"
+    """The index of a feed, after one refresh."""
+    FILL = "fill"
+    """The same index, after its first fill, which is running."""
+    SWEEP = "sweep"
+    """The whole list of which the keys' rows are a part, read once and kept by nobody."""
+    PAGES = "pages"
+    """Pages of the list by id, read where the keys stand."""
+    SUMMARIES = "summaries"
+    """A list that tells which keys have rows at all, then a call for each of those."""
+    DIRECT = "direct"
+    """A call for each key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What is wanted, and for how many different keys."""
+
+    kind: NeedKind
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedKnown:
+    """What a feed says of itself: a running fill has `pages_left`, a ready one `refresh_calls`."""
+
+    ready: bool = False
+    refresh_calls: int = 1
+    pages_left: int | None = None
+    """None where no fill runs, or it does not know yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepKnown:
+    """What is known of a list that may be swept.
+
+    `calls` are those of a sweep from begin to end, or those left of one that has been begun; None
+    where nobody has counted. Unless `is_counted` the list may turn out to be shorter.
+    """
+
+    calls: int | None = None
+    is_counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Every number that a choice looks at; the defaults are those of a gateway just started."""
+
+    in_hand: int = 0
+    """Keys that need no call."""
+    lane: Lane = field(default_factory=Lane)
+    latency: float = GUESSED_LATENCY
+    """Seconds of a call for one key."""
+    page_latency: float = GUESSED_LATENCY
+    """Seconds of one page of the list in place of it."""
+    time_left: float = inf
+    """Seconds until the request must be answered."""
+    calls_left: int | None = None
+    """Calls that the request may still make; None for no bound."""
+    feed: FeedKnown | None = None
+    """None where there is none, or where it may not be used."""
+    sweep: SweepKnown | None = None
+    """None where a feed serves, or where a sweep is of no use."""
+    pages: int | None = None
+    """Pages of the list that would tell of all keys; None where nobody can say."""
+    rest: float = 1.0
+    """Share of the keys that need a call of their own after those pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A way with its price; `why` says what speaks against an impossible one."""
+
+    path: Path
+    calls: int
+    seconds: float
+    feasible: bool = True
+    why: str = ""
+
+    @property
+    def cost(self) -> float:
+        """What is compared: waiting time, and calls at what they are worth."""
+        return self.seconds + self.calls * CALL_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The way taken and all that were looked at, itself included, in the table's order."""
+
+    taken: Candidate
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def path(self) -> Path:
+        """The way taken."""
+        return self.taken.path
+
+    def rejected(self) -> list[tuple[str, int, float]]:
+        """Return the others, as path, calls and seconds."""
+        return [(c.path.value, c.calls, c.seconds) for c in self.candidates if c is not self.taken]
+
+
+_Price = Callable[[int, Known], Candidate | None]
+"""The price of a way for so many keys; None where it does not exist."""
+
+
+def _feed(_keys: int, known: Known) -> Candidate | None:
+    if known.feed is None or not known.feed.ready:
+        return None
+    calls = known.feed.refresh_calls
+    return Candidate(Path.FEED, calls, known.lane.in_turn(calls, known.page_latency))
+
+
+def _fill(_keys: int, known: Known) -> Candidate | None:
+    if known.feed is None or known.feed.ready or known.feed.pages_left is None:
+        return None
+    # The fill goes on whether we wait or not, so waiting adds no call.
+    seconds = known.lane.in_turn(known.feed.pages_left, known.page_latency)
+    return Candidate(Path.FILL, 0, seconds)
+
+
+def _sweep(keys: int, known: Known) -> Candidate | None:
+    calls = None if known.sweep is None else known.sweep.calls
+    if calls is None or calls >= keys:
+        return None  # for as many calls it would bring rows that nobody wants
+    return Candidate(Path.SWEEP, calls, known.lane.in_turn(calls, known.page_latency))
+
+
+def _pages(keys: int, known: Known) -> Candidate | None:
+    return _list_first(Path.PAGES, keys, known)
+
+
+def _summaries(keys: int, known: Known) -> Candidate | None:
+    return _list_first(Path.SUMMARIES, keys, known)
+
+
+def _list_first(path: Path, keys: int, known: Known) -> Candidate | None:
+    if known.pages is None:
+        return None
+    after = ceil(keys * known.rest)
+    seconds = known.lane.in_turn(known.pages, known.page_latency)
+    seconds += known.lane.seconds(after, known.latency)
+    return Candidate(path, known.pages + after, seconds)
+
+
+def _direct(keys: int, known: Known) -> Candidate:
+    return Candidate(Path.DIRECT, keys, known.lane.seconds(keys, known.latency))
+
+
+TABLE: Mapping[NeedKind, tuple[_Price, ...]] = MappingProxyType(
+    {
+        NeedKind.CASES: (_pages, _direct),
+        NeedKind.DETAILS: (_direct,),
+        NeedKind.NOTES: (_feed, _fill, _sweep, _direct),
+        NeedKind.REVIEWS: (_feed, _fill, _sweep, _direct),
+        NeedKind.RATINGS: (_summaries, _direct),
+        NeedKind.CUSTOMER_CASES: (_direct,),
+    }
+)
+"""The ways for each need, the first of equals wins; the last asks each key and always exists."""
+
+
+def choose(need: Need, known: Known) -> Choice:
+    """Return the cheapest way that is possible.
+
+    Where none is, a ready feed is taken, whose rows may stand in for newer ones; without it calls
+    for each key are made, as far as time and pace allow, and each gap is named.
+    """
+    keys = need.keys - known.in_hand
+    if keys <= 0:
+        nothing = Candidate(Path.IN_HAND, 0, 0.0)
+        return Choice(nothing, (nothing,))
+    priced = (price(keys, known) for price in TABLE[need.kind])
+    candidates = tuple(_judged(each, known) for each in priced if each is not None)
+    possible = [each for each in candidates if each.feasible]
+    if possible:
+        return Choice(min(possible, key=lambda each: each.cost), candidates)
+    has_feed = candidates[0].path is Path.FEED
+    return Choice(candidates[0] if has_feed else candidates[-1], candidates)
+
+
+def is_worth_a_look(need: Need, known: Known) -> bool:
+    """Return whether a sweep's first call is to be made to learn what the whole would cost.
+
+    That is where nobody knows it, a call for each key would be made otherwise, and one call more is
+    little beside those, in number and in the time that is left.
+    """
+    keys = need.keys - known.in_hand
+    if known.sweep is None or known.sweep.is_counted or keys < LOOK_KEYS:
+        return False
+    direct = choose(need, known).taken
+    if direct.path is not Path.DIRECT or known.calls_left == 0:
+        return False
+    seconds = known.lane.in_turn(1, known.page_latency)
+    return seconds + (direct.seconds if direct.feasible else 0.0) <= known.time_left
+
+
+def _judged(candidate: Candidate, known: Known) -> Candidate:
+    against = ""
+    if candidate.seconds > known.time_left:
+        against = "takes longer than is left"
+    elif known.calls_left is not None and candidate.calls > known.calls_left:
+        against = "takes more calls than are left"
+    if not against:
+        return candidate
+    return Candidate(candidate.path, candidate.calls, candidate.seconds, False, against)  # noqa: FBT003  the field beside its reason

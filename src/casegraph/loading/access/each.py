@@ -1,0 +1,42 @@
+"""A call for each key, through what is kept: the way that always exists, and the one to compare to.
+
+Invariant: one failed key fails alone, with its own error.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
+
+from casegraph.loading.freshness import ANY
+from casegraph.loading.kept import Asking, Kept, Reading, What
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Results = dict[K, V | BaseException]
+"""A value or its failure for each key."""
+
+
+async def each(one: Callable[[K], Awaitable[V]], keys: Iterable[K]) -> Results[K, V]:
+    """Return what `one` answers for each key, all at once; the bulkhead bounds them."""
+    asked = tuple(keys)
+    values = await asyncio.gather(*map(one, asked), return_exceptions=True)
+    return dict(zip(asked, values, strict=True))
+
+
+def failed(keys: Iterable[K], error: BaseException) -> Results[K, V]:
+    """Return the same failure for each key."""
+    return dict.fromkeys(keys, error)
+
+
+async def in_hand(
+    kept: Kept, what: What[V], keys: Mapping[K, tuple[str, ...]], asking: Asking
+) -> dict[K, Reading[V]]:
+    """Return what is kept and may be served without a call, by key; its parts are the values.
+
+    Looks nowhere when nothing kept could be fresh enough, which is the default of most kinds.
+    """
+    if asking.acceptance == ANY and kept.windows[what.kind].fresh <= 0:
+        return {}
+    found = await asyncio.gather(*(kept.peek(what, parts, asking) for parts in keys.values()))
+    return {key: reading for key, reading in zip(keys, found, strict=True) if reading is not None}
