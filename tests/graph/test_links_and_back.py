@@ -111,15 +111,20 @@ def test_everything_leads_back_to_the_case_in_hand(
     calls = upstreams.calls()
     assert calls["action_management.case_query"] == 1
     assert "action_management.case" not in calls
-    assert calls["action_management.case_notes"] == 8
-    assert calls["case_reviews.reviews"] == 8
+    # One call each, or one sweep where the list's length has been learned by another question.
+    for way, sweep in (
+        ("action_management.case_notes", "action_management.hub_notes"),
+        ("case_reviews.reviews", "case_reviews.reviews_sweep"),
+    ):
+        assert (calls.get(way) == 8) is (sweep not in calls)
+        assert calls.get(sweep, 0) < 8
     assert calls["ratings.ratings"] == 8
 
 
-def test_back_from_a_list_of_another_system_asks_each_case_once(
+def test_back_from_a_list_of_another_system_costs_a_call_for_each_case_at_most(
     gateway: Gateway, upstreams: Upstreams, odd: Any
 ) -> None:
-    """Reviews of all cases lead to their cases, each asked once; an unknown case is null."""
+    """Reviews of all cases lead to their cases, in no more calls than cases; an unknown is null."""
     query = "query { reviewEntries(first: 60) { nodes { reviewEntryId case { caseId name } } } }"
     rows = sorted(upstreams.world.case_reviews.entries.values(), key=lambda row: row["id"])[:60]
 
@@ -128,10 +133,9 @@ def test_back_from_a_list_of_another_system_asks_each_case_once(
     cases = {str(row["id"]): str(row["case_id"]) for row in rows}
     found = {node["reviewEntryId"]: node["case"] and node["case"]["caseId"] for node in nodes}
     assert found == cases | {str(odd.review_of_unknown_case): None}
-    assert upstreams.calls() == {
-        "case_reviews.reviews_sweep": 1,
-        "action_management.case": len(set(cases.values())),
-    }
+    assert upstreams.calls("case_reviews") == {"case_reviews.reviews_sweep": 1}
+    # What was learned of the hub's list before decides between its pages and the cases one by one.
+    assert sum(upstreams.calls("action_management").values()) <= len(set(cases.values()))
 
 
 def test_a_review_of_an_unknown_case_leads_nowhere(

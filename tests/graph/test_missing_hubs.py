@@ -72,3 +72,54 @@ def test_a_global_id_of_a_missing_hub_is_said_so_too(upstreams: Upstreams) -> No
 
     assert answer.partial == {"nodes": [None, {"id": known}]}
     assert answer.codes == {"nodes.0": "NOT_FOUND"}
+
+
+NOTE = """query($hub: ID!, $case: ID!, $note: ID!) {
+  note(hubId: $hub, caseId: $case, noteId: $note) { noteId } }"""
+
+
+def test_a_note_that_a_known_hub_lacks_is_null_at_the_cost_of_one_call(
+    upstreams: Upstreams,
+) -> None:
+    """Neither an unknown note nor one of an unknown case is an error; the roles are asked once."""
+    odd = upstreams.world.oddities
+    with running_gateway(upstreams.environment) as gateway:
+        for case in (str(odd.case_with_everything), UNKNOWN):
+            variables = {"hub": str(odd.hub_with_program), "case": case, "note": UNKNOWN}
+            assert gateway.ask(NOTE, variables).data == {"note": None}
+
+    assert upstreams.calls() == {"action_management.case_note": 2, "action_management.roles": 1}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_note_of_a_missing_hub_is_no_null(upstreams: Upstreams, is_known: bool) -> None:
+    """The hub is said to be missing, as for a case; also by a global id."""
+    odd = upstreams.world.oddities
+    hub = str(odd.hub_without_program) if is_known else "424242"
+    case = str(odd.case_with_everything)
+    global_id = ids.encode(Kind.NOTE, hub, case, "7")
+    with running_gateway(upstreams.environment) as gateway:
+        answer = gateway.ask(NOTE, {"hub": hub, "case": case, "note": "7"})
+        by_id = gateway.ask("query($id: ID!) { node(id: $id) { id } }", {"id": global_id})
+
+    assert answer.partial == {"note": None}
+    assert (answer.codes, by_id.codes) == ({"note": "NOT_FOUND"}, {"node": "NOT_FOUND"})
+    (error,) = answer.body["errors"]
+    assert error["message"] == ("action_management: no such hub, or it has no program (case_note).")
+    assert upstreams.calls() == {"action_management.case_note": 2, "action_management.roles": 1}
+
+
+def test_a_note_that_is_there_costs_no_question_for_roles(upstreams: Upstreams) -> None:
+    """Only what is missing is asked about."""
+    odd = upstreams.world.oddities
+    hub = upstreams.world.action_management.hubs[odd.hub_with_program]
+    with running_gateway(upstreams.environment) as gateway:
+        query = """query($hub: ID!, $case: ID!) { case(hubId: $hub, caseId: $case) {
+          notes { nodes { noteId } } } }"""
+        variables = {"hub": str(hub.hub_id), "case": str(odd.case_with_everything)}
+        note = gateway.ask(query, variables).data["case"]["notes"]["nodes"][0]["noteId"]
+        upstreams.mark()
+        answer = gateway.ask(NOTE, {**variables, "note": note})
+
+    assert answer.data == {"note": {"noteId": note}}
+    assert upstreams.calls() == {"action_management.case_note": 1}

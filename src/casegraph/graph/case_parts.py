@@ -3,6 +3,7 @@
 import strawberry
 
 from casegraph.graph.context import Info
+from casegraph.graph.freshness import reads_of
 from casegraph.graph.people import User
 from casegraph.graph.program import (
     ProgramList,
@@ -38,7 +39,7 @@ class ListValue:
     @staticmethod
     async def list(root: strawberry.Parent[am.ListValue], info: Info) -> am.ProgramList | None:
         """Find the list among the hub's."""
-        lists = await info.context.reads.look_ups.program_lists(root.hub_id)
+        lists = await reads_of(info).look_ups.program_lists(root.hub_id)
         return find_list(lists, root.type, root.list_id)
 
     @resolved(
@@ -48,7 +49,7 @@ class ListValue:
     @staticmethod
     async def item(root: strawberry.Parent[am.ListValue], info: Info) -> am.ProgramListItem | None:
         """Find the item in its list."""
-        lists = await info.context.reads.look_ups.program_lists(root.hub_id)
+        lists = await reads_of(info).look_ups.program_lists(root.hub_id)
         return find_item(find_list(lists, root.type, root.list_id), root.item_id)
 
 
@@ -69,7 +70,7 @@ class CaseRole:
     @staticmethod
     async def role(root: strawberry.Parent[am.CaseRole], info: Info) -> am.Role | None:
         """Find the role among the hub's."""
-        roles = await info.context.reads.look_ups.roles(root.hub_id)
+        roles = await reads_of(info).look_ups.roles(root.hub_id)
         return next((role for role in roles if role.role_id == root.role_id), None)
 
 
@@ -115,7 +116,7 @@ class Workflow:
             return root.workflow_name if isinstance(root.workflow_name, str) else None
         if isinstance(root.workflow_id, Exception):
             raise root.workflow_id
-        names = await info.context.reads.look_ups.workflow_names(root.hub_id)
+        names = await reads_of(info).look_ups.workflow_names(root.hub_id)
         return names.get(str(root.workflow_id))
 
 

@@ -26,6 +26,7 @@ from casegraph.graph.connections import Connection, Rows
 from casegraph.graph.context import Info
 from casegraph.graph.cursors import Scope
 from casegraph.graph.customer_cases import CustomerCase
+from casegraph.graph.freshness import reads_of
 from casegraph.graph.node import Node
 from casegraph.graph.nullability import FAILS_ONLY
 from casegraph.graph.people import User
@@ -33,12 +34,14 @@ from casegraph.graph.program import ProgramListType
 from casegraph.graph.ratings import Rating, RatingScore
 from casegraph.graph.resolved import resolved
 from casegraph.graph.reviews import ReviewEntry, ReviewStatus
+from casegraph.graph.selections import asks_for_details
 from casegraph.linking.identity import CaseKey, System
 from casegraph.loading.listing import Listing, slice_after
 from casegraph.upstreams.action_management import records as am
 from casegraph.upstreams.case_reviews import records as cr
 from casegraph.upstreams.customer_cases import records as cc
 from casegraph.upstreams.ratings import records as ra
+from casegraph.writing.fields import readable, version_of
 
 
 def key_of(case: am.Case) -> CaseKey:
@@ -50,7 +53,7 @@ async def _told(case: am.Case, info: Info, name: str) -> Any:
     """Return a field that lists leave out; asks for details where it was not told."""
     value = getattr(case, name)
     if value is UNSET and not case.detailed:
-        details = await info.context.reads.cases.details(key_of(case))
+        details = await reads_of(info).cases.details(key_of(case))
         value = UNSET if details is None else getattr(details, name)
     return None if value is UNSET else value
 
@@ -97,7 +100,8 @@ class Note(Node):
     @staticmethod
     async def case(root: strawberry.Parent[am.Note], info: Info) -> am.Case | None:
         """Take the case in hand, or ask for it."""
-        return await info.context.reads.cases.case(CaseKey(root.hub_id, str(root.case_id)))
+        key = CaseKey(root.hub_id, str(root.case_id))
+        return await reads_of(info).cases.case(key, detailed=asks_for_details(info))
 
 
 @strawberry.type(description="A customer's case with everything the four systems know about it.")
@@ -119,6 +123,24 @@ class Case(Node):
         description="When it was opened (`dateCreated`)."
     )
     roles: list[CaseRole] | None = strawberry.field(description="Who is assigned, by role.")
+
+    @resolved(
+        description=(
+            "What can be changed of it, in short: equal as long as nobody changes that. Give it as"
+            " `expectedVersion` to write only over what you have seen. Details only."
+        ),
+        directives=[FAILS_ONLY],
+    )
+    @staticmethod
+    async def version(root: strawberry.Parent[am.Case], info: Info) -> str | None:
+        """Digest the writable part, and remember what the digest stands for."""
+        key = key_of(root)
+        case = root if root.detailed else await reads_of(info).cases.details(key)
+        if case is None:
+            return None
+        writes = info.context.writes
+        snapshot = readable(case)
+        return version_of(snapshot) if writes is None else writes.versions.remember(key, snapshot)
 
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
@@ -280,7 +302,7 @@ class Case(Node):
         system = include_system is not False
         scope = Scope("Case.notes", root.hub_id, root.case_id, system)
         size, position = page_size(first), scope.decode(given(after))
-        reads = info.context.reads.cases
+        reads = reads_of(info).cases
         listing = await reads.notes(key_of(root), size, position, include_system=system)
         return Rows(listing, scope)
 
@@ -303,10 +325,10 @@ class Case(Node):
         chosen: cr.ReviewStatus | None = given(status)
         scope = Scope("Case.reviews", root.hub_id, root.case_id, chosen)
         size, position = page_size(first), scope.decode(given(after))
-        external_id = info.context.reads.links.external_id(root, System.CASE_REVIEWS)
+        external_id = reads_of(info).links.external_id(root, System.CASE_REVIEWS)
         if external_id is None:
             return Rows(_no_rows(), scope)
-        reads = info.context.reads.reviews
+        reads = reads_of(info).reviews
         listing = await reads.of_case(key_of(root), external_id, chosen, size, position)
         return Rows(listing, scope)
 
@@ -329,10 +351,10 @@ class Case(Node):
         chosen: ra.RatingScore | None = given(score)
         scope = Scope("Case.ratings", root.hub_id, root.case_id, chosen)
         size, position = page_size(first), scope.decode(given(after))
-        external_id = info.context.reads.links.external_id(root, System.RATINGS)
+        external_id = reads_of(info).links.external_id(root, System.RATINGS)
         if external_id is None:
             return Rows(_no_rows(), scope)
-        reads = info.context.reads.ratings
+        reads = reads_of(info).ratings
         listing = await reads.of_case(key_of(root), external_id, chosen, size, position)
         return Rows(listing, scope)
 
@@ -346,7 +368,7 @@ class Case(Node):
         root: strawberry.Parent[am.Case], info: Info
     ) -> Sequence[cc.CustomerCase]:
         """Follow the link to the customer."""
-        customer_id = info.context.reads.links.external_id(root, System.CUSTOMER_CASES)
+        customer_id = reads_of(info).links.external_id(root, System.CUSTOMER_CASES)
         if customer_id is None:
             return ()
-        return await info.context.reads.customers.of_case(key_of(root), customer_id)
+        return await reads_of(info).customers.of_case(key_of(root), customer_id)

@@ -3,19 +3,59 @@
 Invariant: made anew for every request; there is no way from here to settings or to the network.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import strawberry
 
+from casegraph.loading.freshness import Acceptance
+from casegraph.loading.kept import Asking
 from casegraph.loading.reads import Reads
+from casegraph.loading.scope import SERVICE
+from casegraph.writing.writes import Writes
+
+Open = Callable[[Asking], Reads]
+"""Opens reads in the name of whoever is asking."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """The context of one request."""
+    """The context of one request.
 
-    reads: Reads
+    Fields that accept another age than their request have reads of their own, with the same ledger:
+    what one read has in hand may be too old for the other.
+    """
+
+    asking: Asking
     request_id: str
+    open: Open
+    now: Callable[[], float]
+    """Seconds since 1970."""
+    writes: Writes | None = None
+    """None where nothing may be written."""
+    caller: str = SERVICE
+    """Who asks, as audit lines name it; repeated mutations are told apart by it."""
+    reads: Reads = field(init=False)
+    started_at: float = field(init=False)
+    _others: dict[Acceptance, Reads] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads", self.open(self.asking))
+        object.__setattr__(self, "started_at", self.now())
+
+    def renew(self) -> None:
+        """Let everything be read anew: something was written."""
+        object.__setattr__(self, "reads", self.open(self.asking))
+        self._others.clear()
+
+    def reads_accepting(self, acceptance: Acceptance) -> Reads:
+        """Return the reads for fields that accept this."""
+        if acceptance == self.asking.acceptance:
+            return self.reads
+        reads = self._others.get(acceptance)
+        if reads is None:
+            reads = self._others[acceptance] = self.open(self.asking.accepting(acceptance))
+        return reads
 
 
 Info = strawberry.Info[RequestContext, None]

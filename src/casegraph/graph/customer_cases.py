@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from casegraph.graph.context import Info
+from casegraph.graph.freshness import reads_of
 from casegraph.graph.node import Node
 from casegraph.graph.people import Author
 from casegraph.graph.resolved import resolved
+from casegraph.graph.selections import asks_for_details
 from casegraph.linking.identity import System
 from casegraph.loading.link_reads import origin_of
 from casegraph.upstreams.action_management import records as am
@@ -93,5 +95,10 @@ class CustomerCase(Node):
         """Follow the link back."""
         customer_id = root.customer_id if isinstance(root.customer_id, str) else None
         asked = root.asked_customer_id
-        links = info.context.reads.links
-        return await links.case_of(System.CUSTOMER_CASES, asked or customer_id, origin_of(root))
+        links = reads_of(info).links
+        return await links.case_of(
+            System.CUSTOMER_CASES,
+            asked or customer_id,
+            origin_of(root),
+            detailed=asks_for_details(info),
+        )

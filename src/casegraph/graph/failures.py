@@ -22,6 +22,10 @@ _NULL_BUBBLED = "Cannot return null for non-nullable field"
 _ARGUMENT = "Argument "
 """How graphql-core begins when an argument of one field cannot be read."""
 
+_FOUND = " found: "
+_SECRETIVE = ("Secret", "RatingInput")
+"""Types whose values are not repeated; whole inputs, which may hold such, never are."""
+
 _log = logging.getLogger("casegraph.failures")
 
 
@@ -32,6 +36,10 @@ def present(error: GraphQLError, request_id: str) -> dict[str, Any]:
     if isinstance(cause, CasegraphError):
         extensions = _extensions(cause)
         message = str(cause)
+    elif isinstance(cause, ValueError) and error.path is None:
+        # A scalar could not read what stands in the document; its words are for Python's people.
+        extensions = {"code": VALIDATION_FAILED, "retryable": False}
+        message = "A value in the document does not fit its type."
     elif cause is not None:
         # The request id is in the client's hands; the rest stays here.
         _log.error("unexpected failure in request %s", request_id, exc_info=cause)
@@ -48,13 +56,21 @@ def present(error: GraphQLError, request_id: str) -> dict[str, Any]:
         parse = message.startswith("Syntax Error")
         code = PARSE_FAILED if parse else VALIDATION_FAILED
         extensions = {"code": code, "retryable": False}
-    formatted: dict[str, Any] = {"message": message[:MESSAGE_MAX]}
+    formatted: dict[str, Any] = {"message": _without_secrets(message)[:MESSAGE_MAX]}
     if error.locations:
         formatted["locations"] = [place.formatted for place in error.locations]
     if error.path is not None:
         formatted["path"] = error.path
     formatted["extensions"] = {**extensions, "requestId": request_id}
     return formatted
+
+
+def _without_secrets(message: str) -> str:
+    """Return graphql's own text without the input it found, where a secret may be in it."""
+    told, found, value = message.partition(_FOUND)
+    if found and (value.startswith("{") or any(name in told for name in _SECRETIVE)):
+        return told.rstrip(",;") + "."
+    return message
 
 
 def _cause(error: GraphQLError) -> BaseException | None:

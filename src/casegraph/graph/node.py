@@ -5,6 +5,8 @@ from typing import Any
 import strawberry
 
 from casegraph.graph import ids
+from casegraph.graph.context import Info
+from casegraph.graph.freshness import Freshness, freshness_of
 from casegraph.graph.ids import Kind
 from casegraph.graph.resolved import resolved
 from casegraph.upstreams.action_management import records as am
@@ -51,3 +53,9 @@ class Node:
     def id(root: strawberry.Parent[Any]) -> strawberry.ID:
         """Encode the record's keys."""
         return strawberry.ID(id_of(root))
+
+    @resolved(description="How old what you see of it is, and where it came from.")
+    @staticmethod
+    def freshness(root: strawberry.Parent[Any], info: Info) -> Freshness:
+        """Look the record up in what this request was answered from."""
+        return freshness_of(root, info.context)

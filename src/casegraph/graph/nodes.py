@@ -13,12 +13,15 @@ from casegraph.loading.rating_reads import RatingKey
 from casegraph.loading.reads import Reads
 
 
-async def fetch_node(reads: Reads, text: str) -> Any:
-    """Return the record behind a global id, None when it is gone; raises InvalidArgument."""
+async def fetch_node(reads: Reads, text: str, *, detailed: bool) -> Any:
+    """Return the record behind a global id, None when it is gone; raises InvalidArgument.
+
+    `detailed` says that of a case fields are wanted which lists leave out.
+    """
     wanted = ids.decode(text)
     match wanted.kind, wanted.parts:
         case Kind.CASE, (hub_id, case_id):
-            return await reads.cases.case_by_id(CaseKey(hub_id, case_id))
+            return await reads.cases.case_by_id(CaseKey(hub_id, case_id), detailed=detailed)
         case Kind.NOTE, (hub_id, case_id, note_id):
             return await reads.cases.note(NoteKey(CaseKey(hub_id, case_id), note_id))
         case Kind.REVIEW_ENTRY, (entry_id,):
@@ -37,10 +40,10 @@ async def fetch_node(reads: Reads, text: str) -> Any:
             raise AssertionError(wanted)  # every kind's number of parts is checked by decode
 
 
-async def fetch_nodes(reads: Reads, texts: Sequence[str]) -> list[Any]:
+async def fetch_nodes(reads: Reads, texts: Sequence[str], *, detailed: bool) -> list[Any]:
     """Return the records behind several ids, each failure in its record's place."""
     found = await asyncio.gather(
-        *(fetch_node(reads, text) for text in texts), return_exceptions=True
+        *(fetch_node(reads, text, detailed=detailed) for text in texts), return_exceptions=True
     )
     for value in found:
         if isinstance(value, BaseException) and not isinstance(value, Exception):

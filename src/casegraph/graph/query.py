@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.scalars import JSON
 
+from casegraph.engine.scopes import AuthScope
 from casegraph.errors import InvalidArgument
 from casegraph.graph import inputs
 from casegraph.graph.arguments import (
@@ -28,6 +29,7 @@ from casegraph.graph.connections import Connection, Rows
 from casegraph.graph.context import Info
 from casegraph.graph.cursors import Scope
 from casegraph.graph.customer_cases import CustomerCase
+from casegraph.graph.freshness import reads_of
 from casegraph.graph.inputs import CaseFilter, CaseOrder, RecentRatingsOf, ReviewEntryFilter
 from casegraph.graph.node import Node
 from casegraph.graph.nodes import fetch_node, fetch_nodes
@@ -36,6 +38,8 @@ from casegraph.graph.program import ProgramList, ProgramListType, Role
 from casegraph.graph.ratings import Rating, RatingScore
 from casegraph.graph.resolved import resolved
 from casegraph.graph.reviews import ReviewEntry
+from casegraph.graph.scopes import needing
+from casegraph.graph.selections import asks_for_details, asks_only_for_count
 from casegraph.loading.case_reads import NoteKey, NoteWindow
 from casegraph.loading.rating_reads import RatingKey
 from casegraph.upstreams.action_management import records as am
@@ -51,6 +55,7 @@ RatingsCaseId = Annotated[
 ]
 
 
+@needing(AuthScope.CASES_READ)
 @strawberry.type(description="Where every question starts.")
 class Query:
     """The root; it has no value of its own."""
@@ -65,7 +70,7 @@ class Query:
         id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")],  # noqa: A002
     ) -> Any:
         """Fetch by global id."""
-        return await fetch_node(info.context.reads, id)
+        return await fetch_node(reads_of(info), id, detailed=asks_for_details(info))
 
     @resolved(
         graphql_type=list[Node | None],
@@ -82,7 +87,7 @@ class Query:
         """Fetch by global ids, each failure alone."""
         if len(ids) > PAGE_MAX:
             raise InvalidArgument(f"ids: at most {PAGE_MAX} are answered at once.")
-        return await fetch_nodes(info.context.reads, ids)
+        return await fetch_nodes(reads_of(info), ids, detailed=asks_for_details(info))
 
     @resolved(
         graphql_type=Case | None, description="One case; null when the hub has none by this id."
@@ -90,7 +95,7 @@ class Query:
     @staticmethod
     async def case(info: Info, hub_id: HubId, case_id: CaseId) -> am.Case | None:
         """Fetch one case with its details."""
-        return await info.context.reads.cases.case_by_id(case_key(hub_id, case_id))
+        return await reads_of(info).cases.case_by_id(case_key(hub_id, case_id))
 
     @resolved(
         graphql_type=Connection[Case] | None,
@@ -120,10 +125,11 @@ class Query:
         """Read one page of the hub's cases, or walk them to filter."""
         hub_id = strawberry.ID(hub(hub_id))
         chosen = inputs.conditions(given(filter))
-        query = inputs.case_query(given(order_by), page_size(first), given(vendor_filters))
+        size = 1 if asks_only_for_count(info) else page_size(first)
+        query = inputs.case_query(given(order_by), size, given(vendor_filters))
         scope = Scope("cases", hub_id, query.order_by, query.ascending, chosen, query.filters)
         position = scope.decode(given(after))
-        listing = await info.context.reads.cases.case_list(hub_id, query, chosen, position)
+        listing = await reads_of(info).cases.case_list(hub_id, query, chosen, position)
         return Rows(listing, scope)
 
     @resolved(
@@ -140,7 +146,7 @@ class Query:
     ) -> am.Note | None:
         """Fetch one note."""
         key = NoteKey(case_key(hub_id, case_id), str(int32("noteId", note_id)))
-        return await info.context.reads.cases.note(key)
+        return await reads_of(info).cases.note(key)
 
     @resolved(
         graphql_type=Connection[Note] | None,
@@ -172,7 +178,8 @@ class Query:
             raise InvalidArgument("updatedFrom: it must lie before updatedTo.")
         scope = Scope("notes", hub_id, start, end)
         size, position = page_size(first), scope.decode(given(after))
-        reads = info.context.reads.cases
+        size = 1 if asks_only_for_count(info) else size
+        reads = reads_of(info).cases
         return Rows(await reads.note_list(hub_id, NoteWindow(start, end), size, position), scope)
 
     @resolved(
@@ -189,7 +196,7 @@ class Query:
         ] = strawberry.UNSET,
     ) -> Sequence[am.ProgramList]:
         """Return the hub's lists, of one type or of all."""
-        lists = await info.context.reads.look_ups.program_lists(hub(hub_id))
+        lists = await reads_of(info).look_ups.program_lists(hub(hub_id))
         kind = given(type)
         return lists if kind is None else [each for each in lists if each.type is kind]
 
@@ -201,7 +208,7 @@ class Query:
     @staticmethod
     async def roles(info: Info, hub_id: HubId) -> Sequence[am.Role]:
         """Return the hub's roles."""
-        return await info.context.reads.look_ups.roles(hub(hub_id))
+        return await reads_of(info).look_ups.roles(hub(hub_id))
 
     @resolved(
         graphql_type=ReviewEntry | None, description="One review entry; null when there is none."
@@ -214,7 +221,7 @@ class Query:
         ],
     ) -> cr.ReviewEntry | None:
         """Fetch one entry."""
-        return await info.context.reads.reviews.entry(str(int63("reviewEntryId", review_entry_id)))
+        return await reads_of(info).reviews.entry(str(int63("reviewEntryId", review_entry_id)))
 
     @resolved(
         graphql_type=Connection[ReviewEntry] | None,
@@ -235,7 +242,10 @@ class Query:
         filters = inputs.review_filters(given(filter))
         scope = Scope("reviewEntries", filters)
         size, position = page_size(first), scope.decode(given(after))
-        return Rows(await info.context.reads.reviews.entry_list(filters, size, position), scope)
+        reads = reads_of(info).reviews
+        if asks_only_for_count(info):
+            return Rows(reads.entry_count(filters), scope)
+        return Rows(await reads.entry_list(filters, size, position), scope)
 
     @resolved(
         graphql_type=Rating | None,
@@ -251,7 +261,7 @@ class Query:
     ) -> ra.Rating | None:
         """Fetch one rating."""
         key = RatingKey(str(int63("caseId", case_id)), str(int63("ratingId", rating_id)))
-        return await info.context.reads.ratings.rating(key)
+        return await reads_of(info).ratings.rating(key)
 
     @resolved(
         graphql_type=Rating | None,
@@ -269,7 +279,7 @@ class Query:
         ],
     ) -> ra.Rating | None:
         """Fetch the rating behind a secret."""
-        return await info.context.reads.ratings.by_hash(str(int63("caseId", case_id)), hash)
+        return await reads_of(info).ratings.by_hash(str(int63("caseId", case_id)), hash)
 
     @resolved(
         graphql_type=Connection[Rating] | None,
@@ -295,7 +305,8 @@ class Query:
             raise InvalidArgument("score: UNKNOWN cannot be filtered by.")
         scope = Scope("ratings", key, chosen, comment)
         size, position = page_size(first), scope.decode(given(after))
-        reads = info.context.reads.ratings
+        reads = reads_of(info).ratings
+        size = 1 if asks_only_for_count(info) else size
         listing = await reads.rating_list(key, chosen, comment, size, position)
         return None if listing is None else Rows(listing, scope)
 
@@ -317,7 +328,7 @@ class Query:
         count = 3 if limit is None else limit
         if not 1 <= count <= PAGE_MAX:
             raise InvalidArgument(f"limit: a number from 1 to {PAGE_MAX} is asked for.")
-        return await info.context.reads.ratings.recent(by, value, count)
+        return await reads_of(info).ratings.recent(by, value, count)
 
     @resolved(
         graphql_type=list[CustomerCase] | None,
@@ -332,4 +343,4 @@ class Query:
     ) -> Sequence[cc.CustomerCase] | None:
         """Fetch all social cases of a customer."""
         key = str(opaque("customerId", customer_id))
-        return await info.context.reads.customers.of_customer(key)
+        return await reads_of(info).customers.of_customer(key)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from casegraph.graph.context import Info
+from casegraph.graph.freshness import reads_of
 from casegraph.graph.node import Node
 from casegraph.graph.people import RatingTeam, RatingUser
 from casegraph.graph.resolved import resolved
+from casegraph.graph.selections import asks_for_details
 from casegraph.linking.identity import System
 from casegraph.loading.link_reads import origin_of
 from casegraph.upstreams.action_management import records as am
@@ -56,5 +58,7 @@ class Rating(Node):
     @staticmethod
     async def case(root: strawberry.Parent[ra.Rating], info: Info) -> am.Case | None:
         """Follow the link back."""
-        links = info.context.reads.links
-        return await links.case_of(System.RATINGS, root.case_id, origin_of(root))
+        links = reads_of(info).links
+        return await links.case_of(
+            System.RATINGS, root.case_id, origin_of(root), detailed=asks_for_details(info)
+        )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from casegraph.graph.context import Info
+from casegraph.graph.freshness import reads_of
 from casegraph.graph.node import Node
 from casegraph.graph.people import Reviewer
 from casegraph.graph.resolved import resolved
+from casegraph.graph.selections import asks_for_details
 from casegraph.linking.identity import System
 from casegraph.loading.link_reads import origin_of
 from casegraph.upstreams.action_management import records as am
@@ -103,5 +105,7 @@ class ReviewEntry(Node):
     @staticmethod
     async def case(root: strawberry.Parent[cr.ReviewEntry], info: Info) -> am.Case | None:
         """Follow the link back."""
-        links = info.context.reads.links
-        return await links.case_of(System.CASE_REVIEWS, root.case_id, origin_of(root))
+        links = reads_of(info).links
+        return await links.case_of(
+            System.CASE_REVIEWS, root.case_id, origin_of(root), detailed=asks_for_details(info)
+        )

@@ -7,11 +7,13 @@ Invariant: what is printed can be read back.
 
 import re
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
+
+from casegraph.writing.secret import Secret
 
 _MOMENT = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
@@ -49,7 +51,29 @@ def parse_day(value: Any) -> date:
     raise GraphQLError("Date: a day is asked for, as 2026-01-31.")
 
 
+def parse_secret(value: Any) -> Secret:
+    """Return a text as a secret; what is no text is refused without being repeated."""
+    if isinstance(value, str):
+        return Secret(value)
+    raise GraphQLError("Secret: a text is asked for.")
+
+
+def print_secret(_value: Any) -> NoReturn:
+    """Refuse to show a secret; no field has this type."""
+    raise GraphQLError("Secret: it cannot be shown.")
+
+
 SCALARS: dict[object, ScalarDefinition] = {
+    Secret: strawberry.scalar(
+        name="Secret",
+        description=(
+            "A text that gives a right, such as the hash of a rating mail. It is never logged, kept"
+            " or repeated; give it in `variables`, not in the document."
+        ),
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259#section-7",
+        serialize=print_secret,
+        parse_value=parse_secret,
+    ),
     datetime: strawberry.scalar(
         name="DateTime",
         description=(

@@ -11,20 +11,39 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from casegraph.engine.scopes import AuthScope
 from casegraph.graph.cases import Case, Note
 from casegraph.graph.customer_cases import CUSTOMER_CASE_STATUSES, CustomerCase
+from casegraph.graph.freshness import FRESHNESS, REASONS, SOURCES
+from casegraph.graph.mutation import Mutation
+from casegraph.graph.mutation_payloads import (
+    CODES,
+    OUTCOMES,
+    CaseConflict,
+    DeleteCasePayload,
+    FieldChange,
+    FieldDifference,
+    RatingConflict,
+    RatingPayload,
+    UpdateCasePayload,
+)
 from casegraph.graph.printing import in_reading_order
 from casegraph.graph.program import LIST_TYPES, ProgramList, Role
 from casegraph.graph.query import Query
 from casegraph.graph.ratings import RATING_SCORES, Rating
 from casegraph.graph.reviews import REVIEW_STATUSES, ReviewEntry
 from casegraph.graph.scalars import SCALARS
+from casegraph.graph.scopes import needing
 
 _ENUM_VALUES = {
     "ProgramListType": LIST_TYPES,
     "ReviewStatus": REVIEW_STATUSES,
     "RatingScore": RATING_SCORES,
     "CustomerCaseStatus": CUSTOMER_CASE_STATUSES,
+    "FreshnessSource": SOURCES,
+    "StaleReason": REASONS,
+    "WriteOutcome": OUTCOMES,
+    "UserErrorCode": CODES,
 }
 """Descriptions of enum values whose classes live on the wire side, which knows no GraphQL."""
 
@@ -41,12 +60,26 @@ class Schema(strawberry.Schema):
         """Leave errors to the endpoint."""
 
 
-def build_schema(*, suggestions: bool = True) -> Schema:
-    """Return the schema; without suggestions, unknown fields get no hint at real names."""
+# What an answer to a write tells beside what its caller has said itself is reading.
+for _kind, _names in (
+    (FieldChange, ("before",)),
+    (FieldDifference, ("expected", "actual")),
+    (CaseConflict, ("current",)),
+    (RatingConflict, ("current",)),
+    (UpdateCasePayload, ("case",)),
+    (DeleteCasePayload, ("case",)),
+    (RatingPayload, ("rating",)),
+):
+    needing(AuthScope.CASES_READ, *_names)(_kind)
+
+
+def build_schema() -> Schema:
+    """Return the schema."""
     schema = Schema(
         query=Query,
+        mutation=Mutation,
         types=[Case, Note, ReviewEntry, Rating, Role, ProgramList, CustomerCase],
-        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not suggestions),
+        config=StrawberryConfig(scalar_map=SCALARS),
     )
     for name, values in _ENUM_VALUES.items():
         enum = schema._schema.type_map[name]  # noqa: SLF001  strawberry offers no other way
@@ -54,6 +87,8 @@ def build_schema(*, suggestions: bool = True) -> Schema:
             for value, description in values.items():
                 enum.values[value].description = description
     _mark_one_of(schema)
+    # strawberry's own directives of operations run in its executor, which is not used here.
+    schema._schema.directives = (*schema._schema.directives, FRESHNESS)  # noqa: SLF001  as above
     return schema
 
 

@@ -1,0 +1,175 @@
+"""One request behind the door: its deadline, its reads, and what its answer says beside the data.
+
+The endpoint knows HTTP and nothing of cases, the engine runs documents and knows no headers; here
+the headers of a request become what its reads obey, and what its reads found becomes headers and
+extensions again.
+Invariant: a session serves one request; nothing of it is left when the answer is out.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from casegraph.edge.cache_control import accepted, answer_headers
+from casegraph.edge.decoding import BadRequest
+from casegraph.edge.identity import ANYONE, Identity
+from casegraph.engine.scopes import AuthScope
+from casegraph.engine.standard import Operation, Result, StandardEngine, definition_of
+from casegraph.graph.context import RequestContext
+from casegraph.graph.forecast import forecast
+from casegraph.graph.forecast_plan import Forecast
+from casegraph.loading.freshness import Kind, Windows
+from casegraph.loading.kept import Asking
+from casegraph.loading.ledger import Ledger, StaleReason
+from casegraph.loading.outlook import Outlook
+from casegraph.loading.reads import Reads, Shared
+from casegraph.telemetry.waterfall import Waterfall, current_waterfall
+from casegraph.transport.allowance import Allowance, call_allowance
+from casegraph.transport.deadline import request_deadline
+from casegraph.writing.writes import Writes
+
+EXPLAIN_HEADER = "x-casegraph-explain"
+TRACE_HEADER = "x-casegraph-trace"
+
+
+@dataclass(slots=True)
+class GatewaySession:
+    """One request as the endpoint sees it."""
+
+    engine: StandardEngine
+    context: RequestContext
+    windows: Mapping[Kind, Windows]
+    waterfall: Waterfall | None = None
+    _is_whole: bool = field(init=False, default=False)
+
+    async def run(self, operation: Operation) -> Result:
+        """Return data and errors."""
+        result = await self.engine.run(operation, self.context)
+        self._is_whole = not result.errors
+        return result
+
+    def headers(self) -> Mapping[str, str]:
+        """Return what the answer says of its age."""
+        ledger, now = self.context.asking.ledger, self.context.now()
+        oldest = ledger.oldest()
+        age = None if oldest is None else oldest.age(now)
+        return answer_headers(age, ledger.fresh_for(now, self.windows), is_whole=self._is_whole)
+
+    def extensions(self) -> Mapping[str, Any]:
+        """Return what the answer says of how it came to be."""
+        said: dict[str, Any] = {}
+        stale = self._stale()
+        if stale:
+            said["freshness"] = stale
+        if self.waterfall is not None:
+            said["trace"] = self.waterfall.shape()
+        return said
+
+    def _stale(self) -> list[dict[str, Any]]:
+        """Return what was given stale: the oldest of each kind and reason."""
+        oldest: dict[tuple[str, Kind, StaleReason | None], float] = {}
+        for each in self.context.asking.ledger.stale():
+            key = (each.upstream, each.kind, each.reason)
+            oldest[key] = min(each.fetched_at, oldest.get(key, each.fetched_at))
+        now = self.context.now()
+        return [
+            {
+                "upstream": upstream,
+                "kind": kind.value,
+                "ageSeconds": max(0, int(now - fetched_at)),
+                "reason": None if reason is None else reason.name,
+            }
+            for (upstream, kind, reason), fetched_at in oldest.items()
+        ]
+
+
+@dataclass(slots=True)
+class PlanSession:
+    """A request that wants to know what it would cost: nothing is asked, `data` is null."""
+
+    engine: StandardEngine
+    outlook: Outlook
+    fuse_calls: int
+    plan: Forecast | None = None
+
+    async def run(self, operation: Operation) -> Result:
+        """Return errors where the operation is not valid, and neither errors nor data elsewhere."""
+        document = self.engine.prepared(operation)
+        if isinstance(document, Result):
+            return document
+        definition = definition_of(document, operation)
+        variables = self.engine.coerced(definition, operation)
+        if isinstance(variables, Result):
+            return variables
+        self.plan = await forecast(
+            self.engine.schema,
+            document,
+            definition,
+            variables,
+            self.outlook,
+            fuse=self.fuse_calls,
+        )
+        return Result(None, None)
+
+    def headers(self) -> Mapping[str, str]:
+        """Return that nobody is to keep it: the next plan may be another."""
+        return {"cache-control": "no-store"}
+
+    def extensions(self) -> Mapping[str, Any]:
+        """Return the plan."""
+        return {} if self.plan is None else {"explain": self.plan.shape()}
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Opens sessions over what the process shares."""
+
+    engine: StandardEngine
+    shared: Shared
+    traces: bool = False
+    """Whether a client may ask what was done for it, or would be; it needs the scope `admin`."""
+    fuse_calls: int = 500
+    """Upstream calls that one request may make."""
+    writes: Writes | None = None
+    """None where nothing may be written."""
+
+    def begin(
+        self,
+        request_id: str,
+        seconds: float,
+        headers: Mapping[str, str],
+        caller: Identity = ANYONE,
+    ) -> GatewaySession | PlanSession:
+        """Return the session of one request, whose time starts to run; raises BadRequest."""
+        sees_inside = self.traces and AuthScope.ADMIN in caller.scopes
+        if EXPLAIN_HEADER in headers:
+            self._check_explain(headers[EXPLAIN_HEADER], may=sees_inside)
+            return self.plan(seconds, headers)
+        request_deadline.set(time.monotonic() + seconds)
+        call_allowance.set(Allowance(self.fuse_calls))
+        is_traced = sees_inside and headers.get(TRACE_HEADER) == "1"
+        waterfall = Waterfall() if is_traced else None
+        current_waterfall.set(waterfall)
+        kept = self.shared.kept
+        asking = Asking(self.shared.scope, accepted(headers), Ledger())
+        context = RequestContext(
+            asking, request_id, partial(Reads, self.shared), kept.now, self.writes, caller.name
+        )
+        return GatewaySession(self.engine, context, kept.windows, waterfall)
+
+    def plan(self, seconds: float, headers: Mapping[str, str]) -> PlanSession:
+        """Return the session of a request that is only to be planned; raises BadRequest."""
+        request_deadline.set(time.monotonic() + seconds)
+        call_allowance.set(Allowance(self.fuse_calls))
+        current_waterfall.set(None)
+        asking = Asking(self.shared.scope, accepted(headers), Ledger())
+        return PlanSession(self.engine, Outlook(self.shared, asking), self.fuse_calls)
+
+    def _check_explain(self, wanted: str, *, may: bool) -> None:
+        """Refuse what would otherwise run an operation that was not to be run."""
+        if not may:
+            raise BadRequest("X-Casegraph-Explain is not allowed here.")
+        if wanted.strip().lower() != "plan":
+            raise BadRequest("X-Casegraph-Explain must be `plan`.")
