@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from casegraph import cli
+from casegraph.graph.exports import exported
 from casegraph.graph.schema import build_schema, sdl
 from casegraph.settings import unknown_variables
 from support.command import COMMAND, environment_with, run_command, started_command
@@ -65,6 +66,18 @@ def test_the_schema_is_printed(command: Command) -> None:
     ended = command("schema")
 
     assert ended == Ended(0, sdl(build_schema()), "")
+
+
+@pytest.mark.parametrize("form", ["json", "possible-types"])
+def test_the_schema_is_printed_for_tools(command: Command, form: str, tmp_path: Path) -> None:
+    """In the forms that generators and caches read, which can be compared as well."""
+    printed = command("schema", "--format", form)
+    file = tmp_path / "schema.json"
+    file.write_text(printed.out)
+
+    assert printed == Ended(0, exported(build_schema(), form), "")
+    assert command("schema", "--format", form, "--check", str(file)).code == 0
+    assert command("schema", "--check", str(file)).code == 1
 
 
 def test_a_schema_file_is_compared(command: Command, tmp_path: Path) -> None:
@@ -282,16 +295,17 @@ def test_a_taken_port_is_told(upstreams: Upstreams) -> None:
 
 
 def test_serving_on_configured_upstreams(upstreams: Upstreams) -> None:
-    """They are named with their addresses; listening for others is warned about."""
+    """They are named with their addresses; that anybody may ask is warned about."""
+    variables = {**upstreams.environment, "CASEGRAPH_AUTH__ANYONE": "true"}
     with started_command(
-        "serve", "--host", "0.0.0.0", "--port", "0", variables=upstreams.environment
+        "serve", "--host", "0.0.0.0", "--port", "0", variables=variables
     ) as running:
         running.read_until("GraphQL ")
         code = running.stop(signal.SIGINT)
 
     assert code == 0
     assert "bundled" not in running.said
-    assert "there is no sign-in" in running.said
+    assert "nobody has to say who they are" in running.said
     assert f"ratings            {upstreams.environment['CASEGRAPH_RATINGS__URL']}" in running.said
     assert "Explorer" not in running.said
     assert "Traceback" not in running.said

@@ -13,7 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from casegraph import cli
-from casegraph.edge.endpoint import GRAPHQL_JSON
+from casegraph.edge.identity import Unauthenticated
+from casegraph.edge.negotiation import GRAPHQL_JSON
+from casegraph.edge.persisted import NotRegistering, NotTrusted, UnknownDocument
 from casegraph.errors import CasegraphError, SettingsInvalid
 from casegraph.graph import failures
 from casegraph.sandbox.world import build_world
@@ -24,7 +26,9 @@ from support.upstreams import running_upstreams
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text("utf-8")
 BLOCK = re.compile(r"```graphql\n(.*?)```\n(?:```json\n(.*?)```\n)?", re.DOTALL)
-QUERIES = [(query, json.loads(variables or "{}")) for query, variables in BLOCK.findall(TEXT)]
+BLOCKS = [(query, json.loads(variables or "{}")) for query, variables in BLOCK.findall(TEXT)]
+QUERIES = [pair for pair in BLOCKS if pair[0].startswith("query")]
+MUTATIONS = [pair for pair in BLOCKS if pair[0].startswith("mutation")]
 SHELL = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 
 
@@ -53,6 +57,28 @@ def test_every_query_answers(bundled: Gateway, query: str, variables: dict[str, 
 
     assert data
     assert [name for name, value in data.items() if not is_filled(value)] == []
+
+
+def test_a_conflict_is_met_and_solved_as_told(bundled: Gateway) -> None:
+    """The mutations of the story end as the text says, with the versions that it shows."""
+    ((seen, asked),) = [pair for pair in QUERIES if "version }" in pair[0]]
+    before = bundled.ask(seen, asked).data["case"]
+    cost, conflict, solved = (
+        bundled.ask(query, variables).data["updateCase"] for query, variables in MUTATIONS
+    )
+
+    versions = [variables["input"]["expectedVersion"] for _, variables in MUTATIONS]
+    assert versions == [before["version"], before["version"], cost["case"]["version"]]
+    assert [each["outcome"] for each in (cost, conflict, solved)] == [
+        "APPLIED", "CONFLICT", "APPLIED",
+    ]  # fmt: skip
+    assert conflict["conflict"]["fields"] == [
+        {"field": "cost", "expected": 0, "actual": 25, "isRequested": False}
+    ]
+    assert conflict["conflict"]["current"] == {
+        "name": before["name"], "cost": 25, "version": versions[2],
+    }  # fmt: skip
+    assert (solved["case"]["cost"], solved["case"]["name"]) == (25, "Parts missing, sent again")
 
 
 def test_the_queries_are_those_of_the_explorer() -> None:
@@ -95,6 +121,8 @@ def test_the_table_of_codes_is_complete() -> None:
         return below if kind is SettingsInvalid else {kind.code} | below
 
     of_requests = {"BAD_REQUEST", failures.PARSE_FAILED, failures.VALIDATION_FAILED}
+    of_requests |= {each.code for each in (UnknownDocument, NotRegistering, NotTrusted)}
+    of_requests.add(Unauthenticated.code)
     rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", TEXT, re.MULTILINE)
     told = {code for row in rows for code in re.findall(r"[A-Z_]+", row)}
 
@@ -110,10 +138,10 @@ def test_every_command_is_in_its_table() -> None:
         shown = CliRunner().invoke(cli.app, [*arguments, "--help"], env={"COLUMNS": "200"}).output
         return re.sub(r"\x1b\[[0-9;]*m", "", shown)
 
-    listed = set(re.findall(r"^\W+(\w+) +\w", help_text(), re.MULTILINE))
-    rows = dict(re.findall(r"^\| `casegraph (\w+)[^`]*` \| (.*) \|$", TEXT, re.MULTILINE))
+    listed = set(re.findall(r"^\W+([\w-]+) +\w", help_text(), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `casegraph ([\w-]+)[^`]*` \| (.*) \|$", TEXT, re.MULTILINE))
 
-    assert set(rows) == {"serve", "sandbox", "query", "check", "schema"}
+    assert set(rows) == {"serve", "sandbox", "query", "explain", "check", "schema", "api-key"}
     assert set(rows) <= listed
     for name, row in rows.items():
         options = re.findall(r"--\w+", row)

@@ -99,7 +99,7 @@ def test_scalars_say_which_standard_they_follow(schema: GraphQLSchema) -> None:
     """Every scalar of ours has a `@specifiedBy` address."""
     scalars = [each for each in own_types(schema) if isinstance(each, GraphQLScalarType)]
 
-    assert sorted(each.name for each in scalars) == ["Date", "DateTime", "JSON"]
+    assert sorted(each.name for each in scalars) == ["Date", "DateTime", "JSON", "Secret"]
     assert [each.name for each in scalars if not each.specified_by_url] == []
 
 
@@ -117,7 +117,9 @@ def test_questions_come_first_and_scalars_last(text: str) -> None:
 
     assert [name for name in names if name in things] == things
     assert names[0] == "Query"
-    assert names[-5:] == ["DateTime", "Date", "JSON", "@oneOf", "@semanticNonNull"]
+    assert names[1] == "Mutation"
+    assert {"DateTime", "Date", "JSON", "Secret"} < set(names[-9:-4])
+    assert names[-4:] == ["@freshness", "@oneOf", "@requiresScope", "@semanticNonNull"]
 
 
 def test_parts_stand_behind_the_thing_they_belong_to(text: str) -> None:

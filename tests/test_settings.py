@@ -10,6 +10,7 @@ from casegraph.app import create_gateway
 from casegraph.errors import SettingsInvalid
 from casegraph.settings import Settings, load_settings, table, unknown_variables
 from casegraph.wiring import wire_links
+from support.settings_samples import SAMPLES
 
 COMPLETE = {
     "CASEGRAPH_ACTION_MANAGEMENT__URL": "https://am.example/v1/actionmanagement",
@@ -24,33 +25,12 @@ COMPLETE = {
     "CASEGRAPH_RATINGS__PASSWORD": "hush-password",
     "CASEGRAPH_CUSTOMER_CASES__URL": "https://crm.example/v1",
     "CASEGRAPH_CUSTOMER_CASES__AUTH_VALUE": "hush-value",
+    "CASEGRAPH_AUTH__JWT__ISSUER": "https://issuer.example",
+    "CASEGRAPH_AUTH__JWT__AUDIENCE": "casegraph",
+    "CASEGRAPH_AUTH__JWT__JWKS_URL": "https://issuer.example/keys",
 }
-SAMPLES = {
-    "HOST": ("::1", "::1"),
-    "PORT": ("0", 0),
-    "EXPLORER": ("false", False),
-    "EXPLORER_FALLBACK": ("cdn", "cdn"),
-    "INTROSPECTION": ("true", True),
-    "METRICS": ("false", False),
-    "DRAIN_SECONDS": ("2.5", 2.5),
-    "DEADLINE_MS": ("2500", 2500),
-    "EXCHANGE": ("httpx", "httpx"),
-    "LOG__LEVEL": ("warning", "warning"),
-    "LOG__FORMAT": ("human", "human"),
-    "OTEL__ENDPOINT": ("http://collector:4318", "http://collector:4318"),
-    "OTEL__HEADERS": ("{}", {}),
-    "OTEL__SAMPLE_RATIO": ("0.5", 0.5),
-    "ACTION_MANAGEMENT__SCOPE": ("a b", "a b"),
-    "ACTION_MANAGEMENT__TOKEN": ("hush", "hush"),
-    "ACTION_MANAGEMENT__HUBS": ("96", ("96",)),
-    "RATINGS__TOKEN": ("hush", "hush"),
-    "CUSTOMER_CASES__AUTH_HEADER": ("X-Key", "X-Key"),
-    "LINKS__REVIEWS": ("data_field:review", "data_field:review"),
-    "LINKS__RATINGS": ("table:links.csv", "table:links.csv"),
-    "LINKS__CUSTOMER": ("case_id", "case_id"),
-    "CACHE__URL": ("redis://cache:6379/1", "redis://cache:6379/1"),
-}
-"""A text and what it means, for every variable that COMPLETE does not set."""
+NUMBERS = ("__CONCURRENCY", "__MAX_PER_SECOND", "__BURST", "_SECONDS")
+"""Endings of variables that take any number."""
 
 Load = Callable[..., Settings]
 
@@ -98,7 +78,7 @@ def test_without_variables_every_setting_has_its_default(load: Load) -> None:
 def test_every_variable_reaches_its_setting(load: Load, variable: str) -> None:
     """Each variable of the table is read and ends where it should."""
     name = variable.removeprefix("CASEGRAPH_")
-    number = ("3", 3) if name.endswith(("__CONCURRENCY", "__MAX_PER_SECOND", "__BURST")) else None
+    number = ("3", 3) if name.endswith(NUMBERS) else None
     text, expected = SAMPLES.get(name) or number or (COMPLETE[variable],) * 2
 
     settings = load({**COMPLETE, variable: text})

@@ -1,4 +1,4 @@
-"""The commands: serve, sandbox, schema, query, check.
+"""The commands: serve, sandbox, schema, query, explain, check, api-key.
 
 Each says plainly what it does and ends with a code that a script can rely on: 0 done, 1 the thing
 asked for failed, 2 it was asked wrongly.
@@ -9,8 +9,10 @@ import json
 import os
 import shlex
 import signal
+import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,18 +21,23 @@ from rich.console import Console
 
 from casegraph.app import create_app, create_gateway
 from casegraph.checks import Finding, check_upstreams
+from casegraph.edge.api_keys import ApiKeysError, new_key
 from casegraph.engine.standard import Operation
 from casegraph.errors import SettingsInvalid
 from casegraph.graph.examples import ExampleQuery, examples
-from casegraph.graph.schema import build_schema, sdl
+from casegraph.graph.exports import Format, exported
+from casegraph.graph.forecast_plan import Forecast
+from casegraph.graph.forecast_table import lines
+from casegraph.graph.schema import build_schema
 from casegraph.sandbox.faults import load_plan
 from casegraph.sandbox.server import build
 from casegraph.sandbox.world import World, build_world
-from casegraph.serving import Stopping, start_in_thread
+from casegraph.serving import Stopping, bind, serve_bound, start_in_thread
 from casegraph.serving import serve as serve_on_socket
 from casegraph.settings import Settings, load_settings, unknown_variables
 from casegraph.telemetry.logs import configure_logging, log_uncaught
 from casegraph.wiring import wire
+from casegraph.workers import WorkerFailed, serve_with_workers
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +49,8 @@ _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 _DRAIN_SECONDS = 5.0
 """How long balancers get to notice that the process is not ready (reliability §3)."""
+_LAST_SECONDS = 10.0
+"""What a worker may need beyond that to close what is open, before it is killed."""
 _FINISH_SECONDS = 25
 """How long open requests get after that (reliability §3)."""
 
@@ -66,26 +75,76 @@ def serve(
     config: Config = None,
     host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
     port: Annotated[int | None, _PORT] = None,
+    trusted_documents: Annotated[
+        Path | None, typer.Option(help="JSON file of trusted documents.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
 ) -> None:
     """Run the gateway; on the bundled upstreams when none is configured."""
     settings, world = _settings_or_sandbox(config, host=host, port=port)
-    configure_logging(settings.log.level, human=settings.log.format == "human")
-    log_uncaught()
+    if trusted_documents is not None:
+        documents = settings.documents.model_copy(update={"trusted": str(trusted_documents)})
+        settings = settings.model_copy(update={"documents": documents})
+    _configure_logging(settings)
     shown = _examples(settings, world)
 
     def ready(chosen: int) -> None:
         _welcome(settings, world, shown, f"http://{_shown_host(settings.host)}:{chosen}")
 
     gateway = create_app(settings, shown)
-    drain = settings.drain_seconds
-    stopping = Stopping(
-        told=gateway.state.readiness.end,
-        drain_seconds=(0.0 if settings.is_loopback() else _DRAIN_SECONDS)
-        if drain is None
-        else drain,
+    if workers == 1:
+        stopping = _stopping(settings, gateway.state.readiness.end)
+        _serve(lambda: serve_on_socket(gateway, settings.host, settings.port, ready, stopping))
+        return
+    share = settings.of_one_worker(workers)
+    _serve(lambda: _serve_with(workers, share, shown, ready))
+
+
+def _serve_with(
+    workers: int,
+    settings: Settings,
+    shown: tuple[ExampleQuery, ...],
+    ready: Callable[[int], None],
+) -> None:
+    patience = _drain_seconds(settings) + _FINISH_SECONDS + _LAST_SECONDS
+    with bind(settings.host, settings.port) as bound:
+        chosen: int = bound.getsockname()[1]
+        work = partial(_worker, settings, shown)
+        try:
+            serve_with_workers(workers, bound, work, lambda: ready(chosen), patience)
+        except WorkerFailed:
+            raise typer.Exit(1) from None
+
+
+def _worker(
+    settings: Settings,
+    shown: tuple[ExampleQuery, ...],
+    bound: socket.socket,
+    ready: Callable[[], None],
+) -> None:
+    """Serve in a process of its own."""
+    _configure_logging(settings)
+    gateway = create_app(settings, shown)
+    serve_bound(gateway, bound, ready, _stopping(settings, gateway.state.readiness.end))
+
+
+def _configure_logging(settings: Settings) -> None:
+    configure_logging(settings.log.level, human=settings.log.format == "human")
+    log_uncaught()
+
+
+def _stopping(settings: Settings, told: Callable[[], None]) -> Stopping:
+    return Stopping(
+        told=told,
+        drain_seconds=_drain_seconds(settings),
         finish_seconds=_FINISH_SECONDS,
     )
-    _serve(lambda: serve_on_socket(gateway, settings.host, settings.port, ready, stopping))
+
+
+def _drain_seconds(settings: Settings) -> float:
+    if settings.drain_seconds is not None:
+        return settings.drain_seconds
+    return 0.0 if settings.is_loopback() else _DRAIN_SECONDS
 
 
 @app.command()
@@ -117,9 +176,13 @@ def schema(
     check: Annotated[
         Path | None, typer.Option(help="Compare with this file instead of printing.")
     ] = None,
+    form: Annotated[
+        Format,
+        typer.Option("--format", help="As text, as introspection answers it, or for caches."),
+    ] = "sdl",
 ) -> None:
     """Print the schema, or compare it with a file."""
-    text = sdl(build_schema())
+    text = exported(build_schema(), form)
     if check is None:
         sys.stdout.write(text)
         return
@@ -141,21 +204,53 @@ def query(
     config: Config = None,
 ) -> None:
     """Run a document and print the answer; exit code 1 when it has errors."""
-    text = sys.stdin.read() if document == "-" else _read(Path(document))
-    try:
-        values = json.loads(variables)
-    except json.JSONDecodeError as error:
-        raise SettingsInvalid(f"--variables: not JSON ({error}).") from None
-    if not isinstance(values, dict):
-        raise SettingsInvalid("--variables: a JSON object is asked for.")
+    asked = _operation(document, variables, operation)
     settings, _ = _settings_or_sandbox(config)
-    answer = asyncio.run(_run_query(settings, Operation(text, values, operation)))
+    answer = asyncio.run(_run_query(settings, asked))
     if _out.is_terminal:
         _out.print_json(answer)
     else:
         sys.stdout.write(json.dumps(json.loads(answer), indent=2, ensure_ascii=False) + "\n")
     if "errors" in json.loads(answer):
         raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    document: Annotated[str, typer.Argument(help="File with a GraphQL document, or - for stdin.")],
+    variables: Annotated[str, typer.Option(help="Variables, as a JSON object.")] = "{}",
+    operation: Annotated[str | None, typer.Option(help="Which operation of several.")] = None,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")] = False,
+) -> None:
+    """Tell which upstream calls a document would cost, without making any."""
+    asked = _operation(document, variables, operation)
+    settings, _ = _settings_or_sandbox(config)
+    plan, answer = asyncio.run(_explain(settings, asked))
+    if plan is None:
+        for error in answer["errors"]:
+            _err.print(f"casegraph: {error['message']}", markup=False)
+        raise typer.Exit(1)
+    if as_json:
+        shown = answer["extensions"]["explain"]
+        sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+        return
+    for line in lines(plan):
+        sys.stdout.write(f"{line}\n")
+
+
+@app.command(name="api-key")
+def api_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is; audit lines name it.")],
+    scope: Annotated[list[str], typer.Option(help="What it may do; may be given again.")],
+) -> None:
+    """Make an API key: the key on standard output, once, and the line for the file below it."""
+    try:
+        key, line = new_key(name, scope)
+    except ApiKeysError as error:
+        raise SettingsInvalid(f"api-key: {error}") from None
+    _out.print(f"# For the client; it is kept nowhere:\n{key}", markup=False)
+    _out.print(f"# For the file that CASEGRAPH_AUTH__API_KEYS_FILE names:\n{line}", markup=False)
 
 
 @app.command()
@@ -170,6 +265,17 @@ def check(config: Config = None) -> None:
         _out.print(f"{finding.upstream:<18} {finding.text}", markup=False)
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
+
+
+def _operation(document: str, variables: str, name: str | None) -> Operation:
+    text = sys.stdin.read() if document == "-" else _read(Path(document))
+    try:
+        values = json.loads(variables)
+    except json.JSONDecodeError as error:
+        raise SettingsInvalid(f"--variables: not JSON ({error}).") from None
+    if not isinstance(values, dict):
+        raise SettingsInvalid("--variables: a JSON object is asked for.")
+    return Operation(text, values, name)
 
 
 def _settings_or_sandbox(config: Path | None, **overrides: Any) -> tuple[Settings, World | None]:
@@ -204,8 +310,8 @@ def _welcome(
 ) -> None:
     if world is not None:
         _out.print("No upstream is configured: this gateway runs on the bundled upstreams.")
-    if not settings.is_loopback():
-        _out.print("Anybody who can reach this address can ask: there is no sign-in yet.")
+    if not settings.auth.is_configured() and not settings.is_loopback():
+        _out.print("Anybody who can reach this address can ask: nobody has to say who they are.")
     for name, upstream in settings.upstreams().items():
         where = upstream.url if upstream.is_configured() else "not configured"
         _out.print(f"  {name:<18} {where}", markup=False)
@@ -234,6 +340,16 @@ async def _run_query(settings: Settings, operation: Operation) -> str:
     gateway = create_gateway(settings)
     try:
         return (await gateway.answer(operation, "command-line")).decode()
+    finally:
+        await gateway.close()
+
+
+async def _explain(
+    settings: Settings, operation: Operation
+) -> tuple[Forecast | None, dict[str, Any]]:
+    gateway = create_gateway(settings)
+    try:
+        return await gateway.explain(operation, "command-line")
     finally:
         await gateway.close()
 

@@ -5,6 +5,7 @@
     │   └── InvalidCursor              INVALID_CURSOR
     ├── Ambiguous                      AMBIGUOUS
     ├── LimitExceeded                  LIMIT_EXCEEDED
+    ├── PermissionDenied               PERMISSION_DENIED
     ├── SettingsInvalid                (ends the start; never reaches a client)
     └── UpstreamError                  UNAVAILABLE
         ├── UpstreamNotConfigured      UPSTREAM_NOT_CONFIGURED
@@ -64,6 +65,16 @@ class LimitExceeded(CasegraphError):
     """A bound of this gateway was met before the answer was certain."""
 
     code = "LIMIT_EXCEEDED"
+
+
+class PermissionDenied(CasegraphError):
+    """The caller is known and may not ask for this; names the scope and the field."""
+
+    code = "PERMISSION_DENIED"
+
+    def __init__(self, scope: str, place: str) -> None:
+        self.scope = scope
+        super().__init__(f"{place} needs the scope {scope}, which this caller does not have.")
 
 
 class SettingsInvalid(CasegraphError):

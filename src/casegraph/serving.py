@@ -6,16 +6,20 @@ Invariant: `ready` is called, and `start_in_thread` returns, only when connectio
 two signals the first asks and the second ends.
 """
 
+import asyncio
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import FrameType, TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _STOP_SECONDS = 5
 """How long open calls may finish when the server stops; then they are cut."""
@@ -33,6 +37,130 @@ class Stopping:
     """How long open requests may then take; after that they are cut."""
 
 
+class _BoundedConnection(HttpToolsProtocol):
+    """One connection, of which a client can hold only so much and only so long.
+
+    The server bounds the time between two requests only; a client that is silent, sends a byte now
+    and then, or never reads would keep its connection for ever. Times are seconds.
+    """
+
+    connections_max: ClassVar[int] = 1000
+    """Connections at the same time: some are idle, each may hold a body of 256 KiB."""
+    head_max: ClassVar[int] = 64 * 1024
+    """Longest request line and headers, in bytes (reliability default)."""
+    head_seconds: ClassVar[float] = 10.0
+    """From the first byte, or the connection, to the end of the headers (Apollo's figure)."""
+    body_seconds: ClassVar[float] = 40.0
+    """From there to the body's end, read or not; what waits for it answers long before."""
+    unread_seconds: ClassVar[float] = 30.0
+    """How long an answer may wait for its reader."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._in_head = True
+        if len(self.connections) > self.connections_max:
+            self._refuse(503, "UNAVAILABLE", "Too many connections are open.")
+        else:
+            self._expect(self.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._settle()
+        if self._unread is not None:
+            self._unread.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._timer is None:
+                self._expect(self.head_seconds)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > self.head_max:
+            self._refuse(431, "BAD_REQUEST", f"Headers are longer than {self.head_max} bytes.")
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._expect(self.body_seconds)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._settle()
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._abort_unread()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._abort_unread()  # closing waits for what is not read yet
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._abort_unread()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "BAD_REQUEST", msg)
+
+    def _expect(self, seconds: float) -> None:
+        """Give what comes next this long."""
+        self._settle()
+        self._timer = self.loop.call_later(seconds, self._late)
+
+    def _settle(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        """End a connection that brought too little."""
+        self._timer = None
+        if self._head_bytes and (self.cycle is None or self.cycle.response_complete):
+            self._refuse(408, "BAD_REQUEST", "The request did not arrive in time.")
+        else:
+            self.transport.abort()
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer without the application, which has not seen the request, and close."""
+        if not self.transport.is_closing():
+            self.transport.write(_refusal_bytes(status, code, message))
+            self.transport.close()
+            self._abort_unread()
+
+    def _abort_unread(self) -> None:
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.unread_seconds, self.transport.abort)
+
+
+def _refusal_bytes(status: int, code: str, message: str) -> bytes:
+    """Return an answer in the form of the endpoint's, for requests that do not reach it."""
+    retryable = status == HTTPStatus.SERVICE_UNAVAILABLE
+    extensions = {"code": code, "retryable": retryable}
+    body = json.dumps({"errors": [{"message": message, "extensions": extensions}]}).encode()
+    headers = {
+        "content-type": "application/json; charset=utf-8",
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "connection": "close",
+        **({"retry-after": "1"} if retryable else {}),
+    }
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
 class _Server(uvicorn.Server):
     """A server that tells when it accepts connections, and when it is asked to stop."""
 
@@ -46,6 +174,8 @@ class _Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             ws="none",
+            http=_BoundedConnection,
+            server_header=False,
             timeout_graceful_shutdown=self._stopping.finish_seconds,
         )
         super().__init__(config)
@@ -70,7 +200,8 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) or drained
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -98,9 +229,16 @@ def serve(
     Raises OSError when the address cannot be bound. SIGINT and SIGTERM are raised again after the
     server has stopped, as uvicorn does, so the caller sees KeyboardInterrupt.
     """
-    with _bind(host, port) as bound:
+    with bind(host, port) as bound:
         chosen: int = bound.getsockname()[1]
-        _Server(app, lambda: ready(chosen), stopping).run(sockets=[bound])
+        serve_bound(app, bound, lambda: ready(chosen), stopping)
+
+
+def serve_bound(
+    app: ASGIApp, bound: socket.socket, ready: Callable[[], None], stopping: Stopping | None = None
+) -> None:
+    """Serve `app` as `serve` does, on a listening socket that other processes may share."""
+    _Server(app, ready, stopping).run(sockets=[bound])
 
 
 @dataclass
@@ -143,7 +281,7 @@ def start_in_thread(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Run
     Raises OSError when the address cannot be bound, RuntimeError when the application refuses to
     start.
     """
-    bound = _bind(host, port)
+    bound = bind(host, port)
     chosen: int = bound.getsockname()[1]
     settled = threading.Event()
     server = _Server(app, settled.set)

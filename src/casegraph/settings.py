@@ -8,7 +8,7 @@ Invariant: a setting that cannot work ends the start and is named; secrets print
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -27,12 +27,19 @@ from pydantic_settings import (
 )
 
 from casegraph.errors import CasegraphError, SettingsInvalid
+from casegraph.settings_auth import AuthSettings
 from casegraph.settings_groups import (
     PREFIX,
     ActionManagementSettings,
+    AuditSettings,
     CacheSettings,
     CaseReviewsSettings,
     CustomerCasesSettings,
+    DocumentSettings,
+    FeedSettings,
+    FreshnessSettings,
+    HttpSettings,
+    LimitSettings,
     LinkName,
     LinkSettings,
     LogSettings,
@@ -70,8 +77,8 @@ class Settings(BaseSettings):
         le=60,
         description="After SIGTERM: time not ready but still answering; unset: 5, on loopback 0.",
     )
-    exchange: Literal["pyreqwest", "httpx"] = Field(
-        "pyreqwest", description="The HTTP client behind all upstream calls."
+    exchange: Literal["aiohttp", "httpx"] = Field(
+        "aiohttp", description="The HTTP client behind all upstream calls."
     )
     explorer: bool | None = Field(
         None, description="Serve GraphiQL; unset: only when listening on loopback."
@@ -86,14 +93,31 @@ class Settings(BaseSettings):
     introspection: bool | None = Field(
         None, description="Answer introspection; unset: only when listening on loopback."
     )
+    suggestions: bool | None = Field(
+        None, description="Hint at known names in errors; unset: only when listening on loopback."
+    )
+    trace: bool | None = Field(
+        None,
+        description="Obey X-Casegraph-Trace and -Explain; unset: only when listening on loopback.",
+    )
+    fuse_calls: int = Field(
+        500, ge=1, le=100_000, description="Upstream calls that one request may make at most."
+    )
     action_management: ActionManagementSettings = ActionManagementSettings()
     case_reviews: CaseReviewsSettings = CaseReviewsSettings()
     ratings: RatingsSettings = RatingsSettings()
     customer_cases: CustomerCasesSettings = CustomerCasesSettings()
     links: LinkSettings = LinkSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
+    feed: FeedSettings = FeedSettings()
     cache: CacheSettings = CacheSettings()
     log: LogSettings = LogSettings()
+    audit: AuditSettings = AuditSettings()
     otel: OtelSettings = OtelSettings()
+    limits: LimitSettings = LimitSettings()
+    http: HttpSettings = HttpSettings()
+    documents: DocumentSettings = DocumentSettings()
+    auth: AuthSettings = AuthSettings()
 
     @classmethod
     def settings_customise_sources(  # noqa: D102  pydantic's hook
@@ -113,6 +137,7 @@ class Settings(BaseSettings):
             _check_upstream(name, upstream)
         for link in _LINKS:
             self.links.rule(link)
+        _check_auth(self.auth)
         for hub in self.action_management.hubs or ():
             try:
                 int32("hubs", hub)
@@ -136,9 +161,38 @@ class Settings(BaseSettings):
         except ValueError:
             return self.host == "localhost"
 
+    def of_one_worker(self, workers: int) -> Self:
+        """Return the settings of one of several processes; raises SettingsInvalid.
+
+        Vendors count calls, not processes: without a Redis that holds them together, each gets its
+        share of every upstream's pace and connections.
+        """
+        if self.feed.file is not None:
+            raise SettingsInvalid(f"{PREFIX}FEED__FILE: one process writes it; use Redis.")
+        if self.cache.url.get_secret_value().startswith("redis"):
+            return self
+        shares = {
+            name: upstream.model_copy(
+                update={
+                    "max_per_second": upstream.max_per_second / workers,
+                    "burst": max(1, upstream.burst // workers),
+                    "concurrency": max(1, upstream.concurrency // workers),
+                }
+            )
+            for name, upstream in self.upstreams().items()
+        }
+        return self.model_copy(update=shares)
+
     def on_loopback(self, chosen: bool | None) -> bool:
         """Return a switch that is on for loopback unless it was set."""
         return self.is_loopback() if chosen is None else chosen
+
+
+def _check_auth(auth: AuthSettings) -> None:
+    missing = auth.jwt.missing()
+    if missing:
+        names = ", ".join(f"{PREFIX}AUTH__JWT__{name.upper()}" for name in missing)
+        raise SettingsInvalid(f"{names}: not set, although tokens are to count.")
 
 
 def _check_upstream(name: str, upstream: UpstreamSettings) -> None:
@@ -192,20 +246,37 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _refuse_whole_groups(environment: Mapping[str, str]) -> None:
     """Refuse `CASEGRAPH_RATINGS={"url": …}`: one form is enough, and its errors repeat the text."""
-    groups = {variable.partition("__")[0] for variable, _, _ in table() if "__" in variable}
+    groups: dict[str, str] = {}
+    for variable, _, _ in table():
+        for group in _groups_of(variable):
+            groups.setdefault(group, variable)
     for name in environment:
         if name.upper() in groups:
-            raise SettingsInvalid(f"{name}: is a group; set its parts, as {name}__URL.")
+            part = groups[name.upper()][len(name) :]
+            raise SettingsInvalid(f"{name}: is a group; set its parts, as {name}{part}.")
+
+
+def _groups_of(variable: str) -> list[str]:
+    """Return the groups around a setting: `A__B__C` stands in `A__B`, and that in `A`."""
+    parts = variable.split("__")
+    return ["__".join(parts[:end]) for end in range(1, len(parts))]
 
 
 def _refuse_unknown(values: Mapping[str, Any], path: Path | None) -> None:
     known = {variable for variable, _, _ in table()}
+    for variable in _unknown(PREFIX, values, known):
+        raise SettingsInvalid(f"{path}: {variable} is no setting.")
+
+
+def _unknown(prefix: str, values: Mapping[str, Any], known: set[str]) -> Iterator[str]:
     for name, value in values.items():
-        inner = value if isinstance(value, dict) else {None: value}
-        for key in inner:
-            variable = PREFIX + "__".join(part.upper() for part in (name, key) if part is not None)
-            if variable not in known:
-                raise SettingsInvalid(f"{path}: {variable} is no setting.")
+        variable = f"{prefix}{name.upper()}"
+        if variable in known:
+            continue  # whether its value is one that it can have is for the model to say
+        if isinstance(value, dict):
+            yield from _unknown(f"{variable}__", value, known)
+        else:
+            yield variable
 
 
 def _lines(error: ValidationError) -> list[str]:
@@ -223,23 +294,16 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 def table() -> list[tuple[str, str, str]]:
     """Return every variable with its default and its meaning, for the README and its test."""
-    rows: list[tuple[str, str, str]] = []
-    for name, field in Settings.model_fields.items():
-        part = field.annotation
+    return list(_rows(PREFIX, Settings))
+
+
+def _rows(prefix: str, group: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+    for name, field in group.model_fields.items():
+        variable, part = f"{prefix}{name.upper()}", field.annotation
         if isinstance(part, type) and issubclass(part, BaseModel):
-            rows += [
-                (
-                    f"{PREFIX}{name.upper()}__{key.upper()}",
-                    _default(sub.default),
-                    sub.description or "",
-                )
-                for key, sub in part.model_fields.items()
-            ]
+            yield from _rows(f"{variable}__", part)
         else:
-            rows.append(
-                (f"{PREFIX}{name.upper()}", _default(field.default), field.description or "")
-            )
-    return rows
+            yield variable, _default(field.default), field.description or ""
 
 
 def _default(value: Any) -> str:

@@ -6,13 +6,21 @@ Invariant: a secret is never printed, whatever is printed of a group.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from casegraph.edge.admission import IN_FLIGHT_MAX
+from casegraph.edge.decoding import BODY_MAX, BODY_SECONDS
+from casegraph.edge.origins import Gets, is_origin
+from casegraph.edge.persisted import KEEP_SECONDS
+from casegraph.edge.statuses import StatusCodes
+from casegraph.engine.limits import Limits
 from casegraph.errors import SettingsInvalid
 from casegraph.linking.rules import LinkRuleError, Rule, parse_rule
+from casegraph.loading.freshness import DEFAULT_WINDOWS, Kind, Windows
 
 PREFIX = "CASEGRAPH_"
 
@@ -20,6 +28,10 @@ SLOWEST_PER_SECOND = 0.01
 """Slowest pace taken: a call in 100 s; the longest request lives 30 s."""
 
 LinkName = Literal["reviews", "ratings", "customer"]
+
+
+FeedName = Literal["lazy", "eager", "off"]
+_FEED = "When its feed of changes is first filled: at the first need, at start, or never."
 
 
 class Part(BaseModel):
@@ -59,6 +71,27 @@ class UpstreamSettings(Part, ABC):
         return [name for name in names if not getattr(self, name)]
 
 
+class FeedSettings(Part):
+    """How far feeds may go, each upstream's by themselves."""
+
+    window_days: int | None = Field(
+        None, ge=1, le=36_500, description="Days of changes that a feed holds; unset: all."
+    )
+    pages: int = Field(100, ge=1, le=10_000, description="Pages that one fill reads at most.")
+    rows: int = Field(
+        100_000, ge=100, le=10_000_000, description="Rows of an upstream's feeds at most."
+    )
+    bytes: int = Field(
+        64 * 2**20,
+        ge=2**20,
+        le=2**36,
+        description="Size of an upstream's feeds as JSON at most.",
+    )
+    file: str | None = Field(
+        None, description="SQLite file in which feeds outlast a restart; not with Redis."
+    )
+
+
 class ActionManagementSettings(UpstreamSettings):
     """Forsta Action Management."""
 
@@ -68,6 +101,7 @@ class ActionManagementSettings(UpstreamSettings):
     client_secret: SecretStr | None = Field(None, description="OAuth client secret.")
     scope: str = Field("pub.actionmanagement", description="OAuth scopes, separated by spaces.")
     token: SecretStr | None = Field(None, description="A fixed bearer token, in place of OAuth.")
+    feed: FeedName = Field("lazy", description=_FEED)
     hubs: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None,
         description=(
@@ -99,6 +133,7 @@ class CaseReviewsSettings(UpstreamSettings):
     url: str | None = Field(None, description="Base URL up to and without `/case/reviews`.")
     username: str | None = Field(None, description="The API user's name.")
     token: SecretStr | None = Field(None, description="The company's API token.")
+    feed: FeedName = Field("lazy", description=_FEED)
     concurrency: int = Field(1, ge=1, le=256, description="Calls at the same time at most.")
     max_per_second: float = Field(
         0.5, ge=0, le=10_000, description="Pace in calls a second; 0 is no pace."
@@ -157,6 +192,112 @@ class CacheSettings(Part):
     )
 
 
+class HttpSettings(Part):
+    """How the endpoint speaks HTTP."""
+
+    status_codes: StatusCodes = Field(
+        "audit", description="`audit`: as clients of today need; `draft`: as the draft of 2026."
+    )
+    get: Gets | None = Field(
+        None, description="GET: `open`, `guarded` or `off`; unset: open on loopback, else guarded."
+    )
+    origins: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None, description="Origins whose pages may ask (CORS), separated by commas."
+    )
+    compression: bool = Field(
+        default=True, description="Compress answers for clients that take gzip."
+    )
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _read_origins(cls, value: Any) -> Any:
+        """Take `https://a.example,https://b.example`, and a list; each as browsers write it."""
+        said = value.split(",") if isinstance(value, str) else value
+        origins = tuple(each for each in (str(each).strip() for each in said) if each)
+        if not all(is_origin(each) for each in origins):
+            raise ValueError("each is an origin like https://app.example.com, in lower case")
+        return origins
+
+
+class DocumentSettings(Part):
+    """Documents that clients name in place of sending them."""
+
+    trusted: str | None = Field(
+        None, description="JSON file of trusted documents, from graphql-codegen or Relay."
+    )
+    only: bool = Field(default=False, description="Run trusted documents and nothing else.")
+    apq: bool = Field(default=True, description="Let clients register documents by SHA-256.")
+    keep_seconds: float = Field(
+        KEEP_SECONDS, ge=60, le=30 * 86_400, description="How long a registered document is kept."
+    )
+
+
+_LONGEST_WINDOW = 86_400
+"""Seconds; nobody asks what somebody edits once a day through a cache."""
+
+
+def _fresh(kind: Kind) -> Any:
+    what = "Age in seconds up to which it is given without asking; 0 asks every time."
+    default = DEFAULT_WINDOWS[kind].fresh
+    return Field(default, ge=0, le=_LONGEST_WINDOW, description=what)
+
+
+def _stale(kind: Kind) -> Any:
+    what = "Seconds beyond that in which it is given at once and asked anew behind the answer."
+    default = DEFAULT_WINDOWS[kind].stale
+    return Field(default, ge=0, le=_LONGEST_WINDOW, description=what)
+
+
+def _if_error(kind: Kind) -> Any:
+    what = "Seconds beyond that in which it stands in when its system cannot be asked."
+    default = DEFAULT_WINDOWS[kind].stale_if_error
+    return Field(default, ge=0, le=_LONGEST_WINDOW, description=what)
+
+
+class EditedFreshness(Part):
+    """What people edit while others look at it."""
+
+    fresh_seconds: float = _fresh(Kind.CASES)
+    stale_seconds: float = _stale(Kind.CASES)
+    stale_if_error_seconds: float = _if_error(Kind.CASES)
+
+    def windows(self) -> Windows:
+        """Return these windows as reads know them."""
+        return Windows(self.fresh_seconds, self.stale_seconds, self.stale_if_error_seconds)
+
+
+class UnlistedFreshness(EditedFreshness):
+    """What no system lists by change, so that each look costs a call."""
+
+    fresh_seconds: float = _fresh(Kind.RATINGS)
+    stale_seconds: float = _stale(Kind.RATINGS)
+    stale_if_error_seconds: float = _if_error(Kind.RATINGS)
+
+
+class LookUpFreshness(EditedFreshness):
+    """What only administrators change."""
+
+    fresh_seconds: float = _fresh(Kind.LISTS)
+    stale_seconds: float = _stale(Kind.LISTS)
+    stale_if_error_seconds: float = _if_error(Kind.LISTS)
+
+
+class FreshnessSettings(Part):
+    """How old each kind of data may be; a request's `Cache-Control` stands above it."""
+
+    lists: LookUpFreshness = LookUpFreshness()
+    roles: LookUpFreshness = LookUpFreshness()
+    cases: EditedFreshness = EditedFreshness()
+    notes: EditedFreshness = EditedFreshness()
+    reviews: EditedFreshness = EditedFreshness()
+    ratings: UnlistedFreshness = UnlistedFreshness()
+    customer_cases: UnlistedFreshness = UnlistedFreshness()
+
+    def windows(self) -> Mapping[Kind, Windows]:
+        """Return the windows by kind."""
+        return {kind: getattr(self, kind.value).windows() for kind in Kind}
+
+
 class LogSettings(Part):
     """What is written to standard error."""
 
@@ -164,6 +305,15 @@ class LogSettings(Part):
         "info", description="Least serious line that is written."
     )
     format: Literal["json", "human"] = Field("json", description="One JSON object a line, or text.")
+
+
+class AuditSettings(Part):
+    """What the audit line of a write tells."""
+
+    values: bool = Field(
+        default=False,
+        description="Whether audit lines tell the values that were written, free text included.",
+    )
 
 
 class OtelSettings(Part):
@@ -176,3 +326,70 @@ class OtelSettings(Part):
     sample_ratio: float = Field(
         1.0, ge=0, le=1, description="Share of requests that are traced, unless their caller says."
     )
+
+
+_DEFAULTS = Limits()
+
+
+class LimitSettings(Part):
+    """How big a request may be, and how many at once."""
+
+    characters: int = Field(
+        _DEFAULTS.characters, ge=100, le=1_000_000, description="Longest document."
+    )
+    tokens: int = Field(_DEFAULTS.tokens, ge=10, le=100_000, description="Tokens of a document.")
+    depth: int = Field(
+        _DEFAULTS.depth,
+        ge=1,
+        le=100,
+        description="Fields below fields; introspection has 20 of its own.",
+    )
+    aliases: int = Field(_DEFAULTS.aliases, ge=0, le=10_000, description="Aliases of an operation.")
+    root_fields: int = Field(
+        _DEFAULTS.root_fields, ge=1, le=1000, description="Root fields of an operation."
+    )
+    mutations: int = Field(
+        _DEFAULTS.mutations, ge=1, le=1000, description="Root fields of a mutation."
+    )
+    directives: int = Field(
+        _DEFAULTS.directives, ge=0, le=10_000, description="Directives of an operation."
+    )
+    fields: int = Field(
+        _DEFAULTS.fields,
+        ge=1,
+        le=10_000,
+        description="Fields of one selection set, fragments expanded.",
+    )
+    operations: int = Field(
+        _DEFAULTS.operations, ge=1, le=1000, description="Operations of a document."
+    )
+    comparisons: int = Field(
+        _DEFAULTS.comparisons,
+        ge=100,
+        le=500_000,
+        description="Units for comparing fields of the same name in validation, about 1 µs each.",
+    )
+    body_bytes: int = Field(
+        BODY_MAX, ge=1024, le=16_777_216, description="Largest body of a request."
+    )
+    body_seconds: float = Field(
+        BODY_SECONDS, gt=0, le=30, description="Longest time for a body to arrive."
+    )
+    in_flight: int = Field(
+        IN_FLIGHT_MAX, ge=1, le=10_000, description="Operations at the same time; others get 503."
+    )
+
+    def document(self) -> Limits:
+        """Return what the engine is told."""
+        return Limits(
+            characters=self.characters,
+            tokens=self.tokens,
+            depth=self.depth,
+            aliases=self.aliases,
+            root_fields=self.root_fields,
+            mutations=self.mutations,
+            directives=self.directives,
+            fields=self.fields,
+            operations=self.operations,
+            comparisons=self.comparisons,
+        )

@@ -1,22 +1,29 @@
 """Clients made from settings: for each upstream its chain and its client, and how to close them.
 
-`transport/chain.py` says how the layers stand; here they get what a person has set. Paces are
-shared over all processes when the cache is a Redis, and kept per process otherwise.
+`transport/chain.py` says how the layers stand; here they get what a person has set. Paces, pauses
+and locks are shared over all processes when the cache is a Redis, and kept per process otherwise.
 Invariant: what is not configured is None; nothing connects before the first call.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import scrypt
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from casegraph.errors import SettingsInvalid
+from casegraph.errors import CasegraphError, SettingsInvalid
 from casegraph.linking.identity import System
 from casegraph.linking.rules import Rule, TableRule
 from casegraph.linking.table import IdentityTable, IdentityTableError
+from casegraph.loading.access.lane import Lane
+from casegraph.loading.access.learned import Learned
+from casegraph.loading.feeds.bounds import FeedBounds, FeedConfig, FeedMode
+from casegraph.loading.feeds.feeds import Feeds
 from casegraph.loading.identity_table import read_identity_table
-from casegraph.loading.links import LinkConfig
+from casegraph.loading.links import LinkConfig, Links
+from casegraph.loading.scope import DataScope, tenant_of
 from casegraph.loading.sources import Sources
 from casegraph.settings import Settings
 from casegraph.settings_groups import (
@@ -29,10 +36,17 @@ from casegraph.settings_groups import (
     UpstreamSettings,
 )
 from casegraph.telemetry.observer import Observer, SilentObserver
-from casegraph.telemetry.vocabulary import BreakerState
+from casegraph.telemetry.vocabulary import BreakerState, Refusal
+from casegraph.transport.allowance import WithinAllowance
 from casegraph.transport.breaker import State
 from casegraph.transport.calls import Send
-from casegraph.transport.chain import Chain, ChainConfig, Surroundings, build_chain
+from casegraph.transport.chain import (
+    Chain,
+    ChainConfig,
+    Listeners,
+    Surroundings,
+    build_chain,
+)
 from casegraph.transport.credentials import (
     FixedHeaders,
     Renewable,
@@ -41,12 +55,17 @@ from casegraph.transport.credentials import (
     header_value,
 )
 from casegraph.transport.exchange import Exchange, ExchangeConfig
+from casegraph.transport.exchange_aiohttp import AiohttpExchange
 from casegraph.transport.exchange_httpx import HttpxExchange
-from casegraph.transport.exchange_pyreqwest import PyreqwestExchange
+from casegraph.transport.fair_pace import FairPace
 from casegraph.transport.observed import ObservedAttempts, ObservedCalls
 from casegraph.transport.pace import LocalPace, Pace, PaceConfig
+from casegraph.transport.pause import Pause
+from casegraph.transport.rate_gate import LONGEST_MEMORY_SECONDS
 from casegraph.transport.retry import RetryPolicy
 from casegraph.transport.shared_pace import PaceServer, SharedPace
+from casegraph.transport.shared_pause import SharedPause
+from casegraph.transport.timed import Timed
 from casegraph.upstreams.action_management.client import ActionManagement
 from casegraph.upstreams.action_management.token import ApiUser, token_renewal
 from casegraph.upstreams.base import Rest
@@ -54,8 +73,10 @@ from casegraph.upstreams.case_reviews.client import CaseReviews
 from casegraph.upstreams.customer_cases.client import CustomerCases
 from casegraph.upstreams.paths import split_base
 from casegraph.upstreams.ratings.client import Ratings
-from casegraph.upstreams.ratings.lock import LockedOut
+from casegraph.upstreams.ratings.lock import LOCK_SECONDS, LockedOut
 from casegraph.upstreams.ratings.session import SessionCredentials
+
+_log = logging.getLogger("casegraph.feeds")
 
 _POOL_ABOVE_CONCURRENCY = 4
 """Connections beyond the bulkhead's places: an abandoned call may hold one a little longer."""
@@ -64,8 +85,8 @@ _CUSTOMER_CASES_MAX_BYTES = 8 * 2**20
 _REVIEWS_RETRY = RetryPolicy(attempts=2, base_seconds=2.0, cap_seconds=2.0)
 """The vendor's own example waits 2 s between any two calls (reliability §3.1)."""
 
-_EXCHANGES: Mapping[str, Callable[[ExchangeConfig], Exchange]] = {
-    "pyreqwest": PyreqwestExchange,
+EXCHANGES: Mapping[str, Callable[[ExchangeConfig], Exchange]] = {
+    "aiohttp": AiohttpExchange,
     "httpx": HttpxExchange,
 }
 
@@ -85,9 +106,13 @@ class Wired:
     """The clients of a process, and what is to be closed at its end."""
 
     sources: Sources
-    chains: dict[str, Chain]
     exchanges: tuple[Exchange, ...]
     pace_server: PaceServer | None
+    learned: Learned = field(default_factory=Learned)
+    lanes: Mapping[str, Callable[[], Lane]] = field(default_factory=dict)
+    """How fast each upstream can be asked just now."""
+    tenants: Mapping[str, str] = field(default_factory=dict)
+    """Where each upstream is and as whom it is asked, as `tenant_of` digests it."""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -106,7 +131,14 @@ def wire(settings: Settings, observer: Observer | None = None) -> Wired:
         _ratings(settings.ratings, bench),
         _customer_cases(settings.customer_cases, bench),
     )
-    return Wired(sources, bench.chains, tuple(bench.exchanges), bench.pace_server)
+    return Wired(
+        sources,
+        tuple(bench.exchanges),
+        bench.pace_server,
+        bench.learned,
+        bench.lanes,
+        bench.tenants,
+    )
 
 
 @dataclass
@@ -116,9 +148,11 @@ class _Bench:
     settings: Settings
     observer: Observer
     around: Surroundings = field(default_factory=Surroundings)
-    chains: dict[str, Chain] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
     pace_server: PaceServer | None = None
+    learned: Learned = field(default_factory=Learned)
+    lanes: dict[str, Callable[[], Lane]] = field(default_factory=dict)
+    tenants: dict[str, str] = field(default_factory=dict)
 
     def chain(
         self,
@@ -129,18 +163,37 @@ class _Bench:
     ) -> Chain:
         """Return the finished chain of one upstream."""
         config = ChainConfig(concurrency=upstream.concurrency, retry=retry or RetryPolicy())
-        exchange = ObservedAttempts(self._exchange(upstream).send, self.observer)
+        wire = Timed(self._exchange(upstream).send, self.learned.took, self.around.clock)
+        exchange = ObservedAttempts(wire, self.observer, self.around.clock)
         self.observer.breaker_changed(name, BreakerState.CLOSED)
-        made = build_chain(
+        pace = self._pace(name, PaceConfig(upstream.max_per_second, upstream.burst))
+        chain = build_chain(
             prove(exchange),
-            self._pace(name, PaceConfig(upstream.max_per_second, upstream.burst)),
+            pace,
             config,
             self.around,
-            on_breaker=lambda state: self.observer.breaker_changed(name, _TOLD[state]),
-            on_gate_wait=lambda seconds: self.observer.gate_waited(name, seconds),
+            self._listeners(name),
+            self._pause(f"pause:{name}", LONGEST_MEMORY_SECONDS),
         )
-        self.chains[name] = made
-        return made
+        interval = 1 / upstream.max_per_second if upstream.max_per_second else 0.0
+        self.lanes[name] = lambda: Lane(
+            concurrency=upstream.concurrency,
+            interval=interval,
+            ahead=interval * (upstream.burst - 1),
+            backlog=pace.backlog,
+            hold=chain.gate.hold,
+        )
+        return chain
+
+    def _listeners(self, name: str) -> Listeners:
+        told = self.observer
+        return Listeners(
+            breaker=lambda state: told.breaker_changed(name, _TOLD[state]),
+            gate_wait=lambda seconds: told.gate_waited(name, seconds),
+            retry=lambda call, wait: told.retry_scheduled(name, call.operation, wait),
+            unpaid=lambda call: told.call_refused(name, call.operation, Refusal.BUDGET),
+            full=lambda call: told.call_refused(name, call.operation, Refusal.FULL),
+        )
 
     def rest(
         self, name: str, origin: str, base: str, chain: Chain, max_bytes: int = 5 * 2**20
@@ -151,24 +204,77 @@ class _Bench:
             name,
             origin,
             base,
-            send,
+            WithinAllowance(send),
             max_bytes=max_bytes,
             on_unreadable=chain.breaker.contract_broken,
+            on_unusable=lambda operation: self.observer.answer_unusable(name, operation),
         )
 
     def _exchange(self, upstream: UpstreamSettings) -> Exchange:
         config = ExchangeConfig(pool=upstream.concurrency + _POOL_ABOVE_CONCURRENCY)
-        made: Exchange = _EXCHANGES[self.settings.exchange](config)
+        made: Exchange = EXCHANGES[self.settings.exchange](config)
         self.exchanges.append(made)
         return made
 
     def _pace(self, name: str, config: PaceConfig) -> Pace:
+        clock = self.around.clock
+        if config.per_second <= 0:
+            return LocalPace(config, clock)
+        server = self._server()
+        if server is None:
+            return FairPace(LocalPace(config, clock), clock)
+        return FairPace(SharedPace(server, name, config, clock), clock)
+
+    def _pause(self, name: str, longest: float) -> Pause | None:
+        server = self._server()
+        return None if server is None else SharedPause(server, name, longest, self.around.clock)
+
+    def lock(self, name: str, origin: str, credentials: str) -> Pause | None:
+        """Return where processes with these credentials tell each other that they are locked.
+
+        The name in Redis is a slow digest: who reads the keys must not be able to try passwords.
+        """
+        if self._server() is None:
+            return None
+        secret = credentials.encode()
+        digest = scrypt(secret, salt=f"{name} {origin}".encode(), n=2**14, r=8, p=1, dklen=16)
+        return self._pause(f"locked:{name}:{digest.hex()}", LOCK_SECONDS)
+
+    def _server(self) -> PaceServer | None:
+        """Return the Redis that is shared with other processes; None when there is none."""
         url = self.settings.cache.url.get_secret_value()
-        if config.per_second <= 0 or not url.startswith("redis"):
-            return LocalPace(config, self.around.clock)
-        if self.pace_server is None:
+        if self.pace_server is None and url.startswith("redis"):
             self.pace_server = PaceServer(url)
-        return SharedPace(self.pace_server, name, config, self.around.clock)
+        return self.pace_server
+
+
+def wire_feeds(settings: Settings, sources: Sources) -> Feeds:
+    """Return the feeds of those upstreams that tell what has changed."""
+    said, url = settings.feed, settings.cache.url.get_secret_value()
+    bounds = FeedBounds(
+        window_days=said.window_days, pages=said.pages, rows=said.rows, bytes=said.bytes
+    )
+    return Feeds(
+        sources,
+        FeedConfig(FeedMode(settings.action_management.feed), bounds),
+        FeedConfig(FeedMode(settings.case_reviews.feed), bounds),
+        file=None if said.file is None else Path(said.file),
+        redis_url=url if url.startswith("redis") else None,
+    )
+
+
+async def start_feeds(settings: Settings, feeds: Feeds, links: Links, scope: DataScope) -> None:
+    """Begin the fills that are wanted at start; what cannot begin now does at its first need."""
+    notes, reviews = settings.action_management, settings.case_reviews
+    if "eager" not in {notes.feed, reviews.feed}:
+        return
+    hubs: tuple[str, ...] = ()
+    if notes.feed == "eager" and notes.is_configured():
+        try:
+            hubs = await links.hubs()
+        except CasegraphError as error:
+            _log.warning("feeds of notes begin at their first need (%s)", type(error).__name__)
+    feeds.start_eager(scope, hubs)
 
 
 def wire_links(settings: Settings) -> LinkConfig:
@@ -201,6 +307,8 @@ def _action_management(
     chain = bench.chain(name, settings, prove)
     # The Hubs API is the neighbour of this one: /v1/hubs beside /v1/actionmanagement.
     hubs_base = base.removesuffix("/actionmanagement")
+    account = _secret(settings.client_id)  # a name, which OAuth does not count among its secrets
+    bench.tenants[name] = tenant_of(origin, base, settings.token_url or "", account)
     return ActionManagement(
         bench.rest(name, origin, base, chain), bench.rest(name, origin, hubs_base, chain)
     )
@@ -218,8 +326,12 @@ def _oauth(name: str, prefix: str, settings: ActionManagementSettings, bench: _B
     )
     clock = bench.around.clock
 
+    def unusable(operation: str) -> None:
+        bench.observer.answer_unusable(name, operation)
+
     def prove(send: Send) -> Send:
-        return Renewable(send, token_renewal(user, send, clock), stale_status=401, clock=clock)
+        renewal = token_renewal(user, send, clock, unusable)
+        return Renewable(send, renewal, stale_status=401, clock=clock)
 
     return prove
 
@@ -230,6 +342,7 @@ def _case_reviews(settings: CaseReviewsSettings, bench: _Bench) -> CaseReviews |
         return None
     origin, base = split_base(f"{prefix}URL", settings.url)
     user = header_value(f"{prefix}USERNAME", settings.username or "")
+    bench.tenants[name] = tenant_of(origin, base, user)
     proof = {"authorization": basic(f"{user}/token", _secret(settings.token))}
     chain = bench.chain(name, settings, lambda send: FixedHeaders(send, proof), _REVIEWS_RETRY)
     return CaseReviews(bench.rest(name, origin, base, chain))
@@ -240,11 +353,14 @@ def _ratings(settings: RatingsSettings, bench: _Bench) -> Ratings | None:
     if settings.url is None:
         return None
     origin, base = split_base(f"{prefix}URL", settings.url)
+    bench.tenants[name] = tenant_of(origin, base, settings.email or "")
     proof = basic(settings.email or "", _secret(settings.password))
     prove = _fixed_bearer(prefix, settings.token) or (
         lambda send: SessionCredentials(send, proof, clock=bench.around.clock)
     )
-    chain = bench.chain(name, settings, lambda send: prove(LockedOut(send)))
+    token = _secret(settings.token)
+    lock = bench.lock(name, origin, token or proof)
+    chain = bench.chain(name, settings, lambda send: prove(LockedOut(send, lock)))
     return Ratings(bench.rest(name, origin, base, chain))
 
 
@@ -253,6 +369,7 @@ def _customer_cases(settings: CustomerCasesSettings, bench: _Bench) -> CustomerC
     if settings.url is None:
         return None
     origin, base = split_base(f"{prefix}URL", settings.url)
+    bench.tenants[name] = tenant_of(origin, base)
     header = header_name(f"{prefix}AUTH_HEADER", settings.auth_header)
     value = header_value(f"{prefix}AUTH_VALUE", _secret(settings.auth_value))
     chain = bench.chain(name, settings, lambda send: FixedHeaders(send, {header: value}))

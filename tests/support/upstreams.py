@@ -8,6 +8,17 @@ from casegraph.sandbox.server import Sandbox, build
 from casegraph.sandbox.world import World, build_world
 from casegraph.serving import start_in_thread
 
+FORGETFUL = {
+    "CASEGRAPH_ACTION_MANAGEMENT__FEED": "off",
+    "CASEGRAPH_CASE_REVIEWS__FEED": "off",
+    **{
+        f"CASEGRAPH_FRESHNESS__{kind}__{window}_SECONDS": "0"
+        for kind in ("CASES", "NOTES", "REVIEWS", "RATINGS", "CUSTOMER_CASES")
+        for window in ("FRESH", "STALE", "STALE_IF_ERROR")
+    },
+}
+"""Settings of a gateway that knows no other way than a call for each key, every time."""
+
 
 @dataclass
 class Upstreams:
@@ -20,7 +31,15 @@ class Upstreams:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings that point a gateway here."""
+        """The settings that point a gateway here, which then keeps and follows nothing of cases.
+
+        So each request makes the calls that its own fields need, and a test can count them.
+        """
+        return {**self.as_shipped, **FORGETFUL}
+
+    @property
+    def as_shipped(self) -> dict[str, str]:
+        """The settings that point a gateway here and leave it all its defaults."""
         return self.sandbox.environment(self.base)
 
     def mark(self) -> None:
