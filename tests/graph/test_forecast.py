@@ -287,6 +287,15 @@ def test_every_field_that_awaits_anything_is_in_the_tables() -> None:
     }
 
 
+def test_pages_of_a_hub_are_a_bound_from_above() -> None:
+    """Cases that lie close together take one page of a hub of many, and none may settle."""
+    prospect = Prospect(NeedKind.CASES, Known(pages=4, rest=0.0))
+
+    calls = calls_of(prospect, Span(20, 20, 20), may_be_kept=False)
+
+    assert calls == Span(1, 4 + 20, 4)
+
+
 PRICES = st.floats(0.001, 3.0)
 KNOWN = st.builds(
     Known,

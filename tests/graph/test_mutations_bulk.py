@@ -86,6 +86,17 @@ def test_a_repeated_bulk_writes_nothing_again(lab: Mutations) -> None:
     assert (other["results"], codes(other)) == ([], ["IDEMPOTENCY_CONFLICT"])
 
 
+def test_a_bulk_that_was_refused_altogether_frees_its_id(lab: Mutations) -> None:
+    """Nothing was written, so the corrected bulk may come under the same id."""
+    (good,) = changes(lab, (12, "corrected"))
+    gone = {**good, "caseId": "2147483647"}
+    refused = lab.make("updateCases", cases=[gone], clientMutationId="bulk-2")
+    made = lab.make("updateCases", cases=[good], clientMutationId="bulk-2")
+
+    assert [each["outcome"] for each in refused["results"]] == ["REFUSED"]
+    assert (codes(made), [each["outcome"] for each in made["results"]]) == ([], ["APPLIED"])
+
+
 def test_mutations_of_one_operation_run_in_order_and_all_of_them(lab: Mutations) -> None:
     """The second runs although the first fails; a payload shows the case as it was then."""
     first, second = changes(lab, (7, "one"), (7, "two"))

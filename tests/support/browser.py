@@ -32,8 +32,8 @@ class Visit:
     def __init__(self, page: Any, url: str) -> None:
         self.page = page
         self.url = url
-        self.requests = []
-        self.complaints = []
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._note)

@@ -73,7 +73,8 @@ class Lab:
 
     async def read(self, what: str, *args: Any) -> list[Any]:
         """Return either."""
-        return await getattr(self, f"read_{what}")(*args)
+        found: list[Any] = await getattr(self, f"read_{what}")(*args)
+        return found
 
     def truth(self, what: str, numbers: Any = MANY) -> list[Any]:
         """Return what direct calls would answer now."""
@@ -88,7 +89,12 @@ class Lab:
     def during(self, nth: int, happens: Callable[[], object]) -> Iterator[None]:
         """Let something happen before the nth call is answered."""
         count = iter(range(1, 10_000))
-        self.world.before = lambda _operation: happens() if next(count) == nth else None
+
+        def before(_operation: str) -> None:
+            if next(count) == nth:
+                happens()
+
+        self.world.before = before
         yield
         self.world.before = lambda _operation: None
 

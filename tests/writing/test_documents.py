@@ -57,7 +57,7 @@ cases = st.fixed_dictionaries(
         "name": st.text(max_size=9),
         "cost": st.none() | st.floats(allow_nan=False, allow_infinity=False),
         "listValues": st.none() | st.lists(entries, max_size=5),
-        "roles": st.none() | st.lists(roles, max_size=3, unique_by=lambda role: role["id"]),
+        "roles": st.none() | st.lists(roles, max_size=3),
         "unknown": json_values,
         "dataFields": json_values,
     },
@@ -205,6 +205,23 @@ def test_a_status_kept_under_another_list_is_the_status() -> None:
     assert msgspec.json.decode(after.members["listValues"]) == [
         {"listId": 9423, "id": 11, "type": "status"}
     ]
+
+
+def test_a_role_that_comes_twice_loses_nobody() -> None:
+    """People go into its first entry and out of each; whoever else is in either stays."""
+    case = {
+        "id": 1,
+        "roles": [{"id": 5, "users": [{"id": 1}, {"id": 3}]}, {"id": 5, "users": [{"id": 2}]}],
+    }
+    added = ChangeUsers("5", added=("2", "4")).apply(document(case))
+    removed = ChangeUsers("5", removed=("1", "2")).apply(document(case))
+
+    assert msgspec.json.decode(added.members["roles"]) == [
+        {"id": 5, "users": [{"id": 1}, {"id": 3}, {"id": 4}]},
+        {"id": 5, "users": [{"id": 2}]},
+    ]
+    assert snapshot_of(added.case("96"))["roles.5"] == ["1", "2", "3", "4"]
+    assert snapshot_of(removed.case("96"))["roles.5"] == ["3"]
 
 
 @pytest.mark.parametrize("broken", [b"5", b'{"a": 1}', b'"x"', b"true"])

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from casegraph.writing.idempotency import KEPT_SECONDS, RUNNING_SECONDS, Idempotency, Repeatable
+from casegraph.writing.detached import Passage
+from casegraph.writing.idempotency import (
+    KEPT_SECONDS,
+    RUNNING_SECONDS,
+    Idempotency,
+    Repeatable,
+    Taken,
+)
 from casegraph.writing.outcomes import Ending, ErrorCode, FieldChange, WriteError, WriteOutcome
 from casegraph.writing.store import MemoryStore, StoreUnavailable
 from support.clock import Clock
@@ -160,6 +167,69 @@ async def test_an_outcome_that_cannot_be_kept_is_unknown_when_it_is_asked_again(
 
     assert (await bench.once(asked())).outcome is WriteOutcome.UNKNOWN
     assert bench.performed == 1
+
+
+async def test_an_outcome_outlives_a_store_that_forgot_the_claim() -> None:
+    """What was lost while the write was under way does not make its repetition a second write."""
+    bench = Bench()
+
+    async def perform() -> Ending:
+        await bench.store.close()
+        return APPLIED
+
+    await bench.idempotency.once(asked(), perform)
+
+    assert (await bench.once(asked())).is_repeated
+    assert bench.performed == 0
+
+
+async def test_who_waits_for_an_equal_mutation_is_known_to_wait() -> None:
+    """Until the first one has freed the id, and this one is made itself."""
+    bench = Bench()
+    passage = Passage()
+    seen: list[bool] = []
+
+    async def sleep(_: float) -> None:
+        seen.append(passage.waits_for_first)
+        await bench.store.close()
+
+    async def perform() -> Ending:
+        seen.append(passage.waits_for_first)
+        return APPLIED
+
+    async def first() -> Ending:
+        waiting = Idempotency(bench.store, wall=bench.clock, sleep=sleep)
+        await waiting.once(asked(), perform, passage)
+        return Ending(outcome=WriteOutcome.REFUSED)
+
+    await bench.idempotency.once(asked(), first)
+
+    assert seen == [True, False]
+
+
+@pytest.mark.parametrize("is_given_back", [True, False])
+async def test_an_id_that_was_given_back_is_free(is_given_back: bool) -> None:
+    """Another input may have it then, and only then."""
+    bench = Bench()
+    taken = await bench.idempotency.take(asked())
+    assert isinstance(taken, Taken)
+    if is_given_back:
+        await bench.idempotency.give_back(taken)
+
+    other = await bench.idempotency.take(asked(b"another input"))
+
+    assert isinstance(other, Taken) is is_given_back
+
+
+async def test_an_equal_input_does_not_free_the_first_ones_id() -> None:
+    """Only who took an id can give it back."""
+    bench = Bench()
+    await bench.idempotency.take(asked())
+    again = await bench.idempotency.take(asked())
+    assert isinstance(again, Taken)
+    await bench.idempotency.give_back(again)
+
+    assert isinstance(await bench.idempotency.take(asked(b"another input")), Ending)
 
 
 async def test_neither_id_nor_input_is_kept() -> None:

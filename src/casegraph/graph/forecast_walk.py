@@ -255,7 +255,11 @@ def _span_of(prospect: Prospect, path: Path, calls: int, keys: int) -> tuple[int
             return calls, calls if is_sure else calls + keys
         case Path.FILL:
             return 0, keys
-        case Path.PAGES | Path.SUMMARIES:
+        case Path.PAGES:
+            # The pages are those of the whole hub; one is enough for cases that lie close together.
+            pages = prospect.known.pages or 0
+            return min(1, pages), pages + keys
+        case Path.SUMMARIES:
             return prospect.known.pages or 0, (prospect.known.pages or 0) + keys
         case _:
             return calls, calls

@@ -191,7 +191,7 @@ class Outlook:
         return None if notes is None else notes.foreseen(learned)
 
     def _case_pages(self, hub_id: str | None) -> int | None:
-        """Return the pages of the whole hub: how far apart the ids lie is not known yet."""
+        """Return the most pages there can be: how far apart the ids lie is not known yet."""
         if hub_id is None:
             return None
         parts = self.asking.scope.parts("action_management")

@@ -27,11 +27,18 @@ from casegraph.errors import (
 from casegraph.linking.identity import CaseKey
 from casegraph.upstreams.action_management.client import CaseDocument
 from casegraph.upstreams.action_management.records import Case, ProgramListType
-from casegraph.writing.changes import Change, SetListValue, apply_all
+from casegraph.writing.changes import Change, SetListValue, apply_all, fields_of
 from casegraph.writing.conflicts import Conflicts
 from casegraph.writing.detached import Passage
 from casegraph.writing.documents import Document
-from casegraph.writing.fields import Snapshot, changes, differing, snapshot_of
+from casegraph.writing.fields import (
+    UNREADABLE,
+    Snapshot,
+    changes,
+    differing,
+    snapshot_of,
+    violation_at,
+)
 from casegraph.writing.leases import Hold, OneWriter
 from casegraph.writing.outcomes import (
     Conflict,
@@ -140,7 +147,7 @@ class CaseWriter:
         if errors or found is None:
             return Written(refused(errors, _ids(asked.key)), None if found is None else found.case)
         look = _applied(found, changes_)
-        without_write = await self._without_write(asked, look)
+        without_write = await self._without_write(asked, look, changes_)
         if without_write is not None:
             return without_write
         if not await hold.confirm():
@@ -158,8 +165,13 @@ class CaseWriter:
             return written
         return Written(_with_error(written.ending, _LOST_AFTER), written.case)
 
-    async def _without_write(self, asked: CaseWrite, look: _Look) -> Written | None:
-        """Return how a change ends that needs no write, or must not have one."""
+    async def _without_write(
+        self, asked: CaseWrite, look: _Look, wanted: tuple[Change, ...]
+    ) -> Written | None:
+        """Return how a change ends that needs no write, or must not have one.
+
+        Raises ContractViolation where the change is about a part that cannot be read.
+        """
         case = look.found.case
         if asked.expected_version is not None:
             conflict = await self._conflicts.with_version(
@@ -167,6 +179,7 @@ class CaseWriter:
             )
             if conflict is not None:
                 return _conflicting(asked.key, conflict, case)
+        _check_readable(look, wanted)
         if asked.dry_run:
             return Written(self._ending(WriteOutcome.PLANNED, asked, look), case)
         if not look.asked and not asked.deletes:
@@ -276,6 +289,15 @@ def _applied(found: CaseDocument, wanted: tuple[Change, ...]) -> _Look:
     closes, reopens = _opening(found.case, wanted)
     seen = snapshot_of(found.case)
     return _Look(found, seen, planned, snapshot_of(case), closes=closes, reopens=reopens)
+
+
+def _check_readable(look: _Look, wanted: tuple[Change, ...]) -> None:
+    """Raise what keeps the changed parts unreadable: no look could tell whether they changed."""
+    for field in (field for change in wanted for field in fields_of(change)):
+        if UNREADABLE == look.seen.get(field) == look.wanted.get(field):
+            violation = violation_at(look.found.case, field)
+            if violation is not None:
+                raise violation
 
 
 def _opening(case: Case, wanted: tuple[Change, ...]) -> tuple[bool, bool]:

@@ -13,6 +13,7 @@ import msgspec
 
 from casegraph.upstreams.action_management.records import ProgramList, ProgramListItem
 from casegraph.writing.documents import Document, Entry, encoded, number_of, replaced
+from casegraph.writing.fields import list_field, role_field
 
 _STALE_NAMES = ("name", "isOpen", "isHigh", "subCategoryId", "subCategoryName")
 """What describes the item that was chosen before, and would contradict the new one."""
@@ -87,7 +88,10 @@ class ClearListValue:
 
 @dataclass(frozen=True, slots=True)
 class ChangeUsers:
-    """People put into a role or taken out of it; whoever else is there stays, active or not."""
+    """People put into a role or taken out of it; whoever else is there stays, active or not.
+
+    A role may come twice: people are taken out of each of its entries and put into the first.
+    """
 
     role_id: str
     added: tuple[str, ...] = ()
@@ -95,22 +99,26 @@ class ChangeUsers:
 
     def apply(self, document: Document) -> Document:
         """Return the changed document."""
-        entries, matched = replaced(document.entries("roles"), self._is_ours, self._with_people)
-        if not matched and self.added:
-            people = [{"id": number_of(user)} for user in self.added]
-            entries.append(encoded({"id": number_of(self.role_id), "users": people}))
-        elif not matched:
+        entries = document.entries("roles")
+        ours = {
+            place: entry
+            for place, raw in enumerate(entries)
+            if (entry := Entry.read(raw)) is not None and entry.text("id") == self.role_id
+        }
+        there = {_id_of(user) for entry in ours.values() for user in _users_of(entry)}
+        new = [encoded({"id": number_of(user)}) for user in self.added if user not in there]
+        if not ours and not new:
             return document
+        for place, entry in ours.items():
+            entries[place] = self._with_people(entry, new)
+            new = []
+        if not ours:
+            entries.append(encoded({"id": number_of(self.role_id), "users": new}))
         return document.with_entries("roles", entries)
 
-    def _is_ours(self, entry: Entry) -> bool:
-        return entry.text("id") == self.role_id
-
-    def _with_people(self, entry: Entry) -> msgspec.Raw:
-        users = Document(entry.members).entries("users")
-        there = {Entry.text(user, "id") for each in users if (user := Entry.read(each)) is not None}
+    def _with_people(self, entry: Entry, new: list[msgspec.Raw]) -> msgspec.Raw:
+        users = _users_of(entry)
         kept = [each for each in users if _id_of(each) not in self.removed]
-        new = [encoded({"id": number_of(user)}) for user in self.added if user not in there]
         if len(kept) == len(users) and not new:
             return encoded(entry.members)
         return entry.changed({"users": [*kept, *new]})
@@ -144,6 +152,21 @@ def belongs(entry: Entry, chosen: ProgramList, lists: Sequence[ProgramList]) -> 
         return True
     items = chosen.items if isinstance(chosen.items, tuple) else ()
     return any(item.item_id == entry.text("id") for item in items)
+
+
+def fields_of(change: Change) -> tuple[str, ...]:
+    """Return the fields whose contents a change must be able to read; a plain value needs none."""
+    match change:
+        case SetMember():
+            return ()
+        case ChangeUsers(role_id=role_id):
+            return ("roles", role_field(role_id))
+        case SetListValue(chosen=chosen) | ClearListValue(chosen=chosen):
+            return ("listValues", list_field(chosen.type, chosen.list_id))
+
+
+def _users_of(entry: Entry) -> list[msgspec.Raw]:
+    return Document(entry.members).entries("users")
 
 
 def _id_of(raw: msgspec.Raw) -> str | None:

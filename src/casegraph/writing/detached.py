@@ -31,6 +31,8 @@ class Passage:
     has_begun: bool = False
     is_left: bool = False
     """Whether nobody waits for the end any more."""
+    waits_for_first: bool = False
+    """Whether an equal mutation was found under way: this one writes nothing, that one may."""
 
     def begin(self) -> None:
         """Pass the point of no return; from here the write has a time of its own."""

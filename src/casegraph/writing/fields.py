@@ -50,14 +50,25 @@ def snapshot_of(case: Case) -> Snapshot:
     if isinstance(case.roles, ContractViolation):
         found["roles"] = UNREADABLE
     for role in case.roles if isinstance(case.roles, tuple) else ():
-        people = _people(role)
-        if people:
-            found[role_field(role.role_id)] = people
+        # A role that comes twice is one role: who is in any of its entries has it.
+        name = role_field(role.role_id)
+        found[name] = _united(found.get(name, []), _people(role))
     return {
         field: _settled(value) if field.startswith("listValues.") else value
         for field, value in found.items()
-        if value is not None
+        if value is not None and value != []
     }
+
+
+def violation_at(case: Case, field: str) -> ContractViolation | None:
+    """Return what made a field of `listValues` or `roles`, or its group, unreadable."""
+    part = case.list_values if field.partition(".")[0] == "listValues" else case.roles
+    if isinstance(part, ContractViolation):
+        return part
+    for role in case.roles if isinstance(case.roles, tuple) else ():
+        if role_field(role.role_id) == field and isinstance(role.users, ContractViolation):
+            return role.users
+    return None
 
 
 def list_field(kind: ProgramListType | Any, list_id: str | Any) -> str:
@@ -209,8 +220,13 @@ def _settled(chosen: list[dict[str, Any]]) -> Any:
     return sorted(chosen, key=lambda each: msgspec.json.encode(each, order="deterministic"))
 
 
+def _united(some: Any, more: Any) -> Any:
+    if UNREADABLE in (some, more):
+        return UNREADABLE
+    return sorted({*some, *more}, key=lambda each: (len(each), each))
+
+
 def _people(role: CaseRole) -> Any:
     if isinstance(role.users, ContractViolation):
         return UNREADABLE
-    ids = {str.__str__(user.user_id) for user in role.users or ()}
-    return sorted(ids, key=lambda each: (len(each), each))
+    return {str.__str__(user.user_id) for user in role.users or ()}

@@ -14,13 +14,15 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import msgspec
 
 from casegraph.errors import DeadlineExceeded
 from casegraph.transport.deadline import in_time
+from casegraph.writing.detached import Passage
+from casegraph.writing.leftovers import Leftovers
 from casegraph.writing.outcomes import Ending, ErrorCode, WriteError, WriteOutcome, refused
 from casegraph.writing.store import Store, StoreUnavailable
 
@@ -67,6 +69,14 @@ class Repeatable:
         return f"outcome:{sha256(whole).hexdigest()}"
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An id that stands for one input; the value is None where an equal input had it before."""
+
+    key: str
+    value: bytes | None = field(repr=False)
+
+
 class Idempotency:
     """Lets each keyed mutation happen once."""
 
@@ -78,6 +88,7 @@ class Idempotency:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
+        self._leftovers = Leftovers(store)
         self._wall = wall
         self._sleep = sleep
 
@@ -85,28 +96,33 @@ class Idempotency:
         self,
         asked: Repeatable,
         perform: Callable[[], Awaitable[Ending]],
-        has_begun: Callable[[], bool] = lambda: False,
+        passage: Passage | None = None,
     ) -> Ending:
         """Return what `perform` returns, or the first outcome if there has been one.
 
-        `has_begun` tells, when `perform` breaks off, whether anything may have been sent.
+        The passage tells, when `perform` breaks off, whether anything may have been sent; it is
+        told while an equal mutation is being waited for.
         """
+        passage = passage or Passage()
         salt = secrets.token_bytes(16)
         claim = _Entry(salt, _fingerprint(salt, asked.mutation), self._wall())
         mine = msgspec.json.encode(claim)
         try:
-            found = await self._claim(asked, mine)
+            found = await self._claim(asked, mine, passage)
         except StoreUnavailable:
             await self._free(asked.key, mine)  # the claim may have arrived all the same
             return _UNAVAILABLE
         except DeadlineExceeded:
-            return _IN_PROGRESS
+            return IN_PROGRESS
+        except asyncio.CancelledError:
+            self._leftovers.remember(asked.key, mine)
+            raise
         if found is not None:
             return found
         try:
             ending = await perform()
         except BaseException:
-            if not has_begun():
+            if not passage.has_begun:
                 await self._free(asked.key, mine)
             raise
         if not ending.is_settled:
@@ -115,23 +131,34 @@ class Idempotency:
         await self._settle(asked.key, mine, msgspec.structs.replace(claim, ending=ending))
         return ending
 
-    async def is_first(self, asked: Repeatable) -> Ending | None:
-        """Claim an id for one input and no outcome; return why not, None if it is free or equal."""
+    async def take(self, asked: Repeatable) -> Ending | Taken:
+        """Claim an id for one input and no outcome; return why not if another input has it."""
         salt = secrets.token_bytes(16)
         claim = _Entry(salt, _fingerprint(salt, asked.mutation), self._wall())
+        mine = msgspec.json.encode(claim)
         try:
-            found = await self._store.claim(asked.key, msgspec.json.encode(claim), KEPT_SECONDS)
+            found = await self._leftovers.claim(asked.key, mine, KEPT_SECONDS)
         except StoreUnavailable:
+            await self._free(asked.key, mine)  # the claim may have arrived all the same
             return _UNAVAILABLE
-        entry = None if found is None else _read(found)
-        return None if found is None or (entry and entry.is_for(asked.mutation)) else _OTHER_INPUT
+        if found is None:
+            return Taken(asked.key, mine)
+        entry = _read(found)
+        is_equal = entry is not None and entry.is_for(asked.mutation)
+        return Taken(asked.key, None) if is_equal else _OTHER_INPUT
 
-    async def _claim(self, asked: Repeatable, mine: bytes) -> Ending | None:
+    async def give_back(self, taken: Taken) -> None:
+        """Free an id under which nothing was written, unless an equal input had it before."""
+        if taken.value is not None:
+            await self._free(taken.key, taken.value)
+
+    async def _claim(self, asked: Repeatable, mine: bytes, passage: Passage) -> Ending | None:
         """Return the first outcome, or None when the claim is ours."""
         wait = _FIRST_WAIT
         while True:
-            found = await self._store.claim(asked.key, mine, KEPT_SECONDS)
+            found = await self._leftovers.claim(asked.key, mine, KEPT_SECONDS)
             if found is None:
+                passage.waits_for_first = False
                 return None
             entry = _read(found)
             if entry is None or not entry.is_for(asked.mutation):
@@ -140,6 +167,7 @@ class Idempotency:
                 return msgspec.structs.replace(entry.ending, is_repeated=True)
             if self._wall() - entry.started > RUNNING_SECONDS:
                 return _ABANDONED
+            passage.waits_for_first = True
             await in_time(self._sleep(wait), "gateway", "write")
             wait = min(wait * 2, _LONGEST_WAIT)
 
@@ -147,7 +175,9 @@ class Idempotency:
         value = msgspec.json.encode(entry)
         for wait in (_FIRST_WAIT, _LONGEST_WAIT, 0.0):
             try:
-                await self._store.swap(key, mine, value, KEPT_SECONDS)
+                if not await self._store.swap(key, mine, value, KEPT_SECONDS):
+                    # The store lost the claim meanwhile; without it a repeat would write again.
+                    await self._store.claim(key, value, KEPT_SECONDS)
             except StoreUnavailable:
                 await self._sleep(wait)
             else:
@@ -155,10 +185,8 @@ class Idempotency:
         _log.warning("an outcome could not be kept: repeated, it will be unknown")
 
     async def _free(self, key: str, mine: bytes) -> None:
-        try:
-            await self._store.drop(key, mine)
-        except StoreUnavailable:
-            _log.warning("a claim could not be freed: repeated, its outcome will be unknown")
+        if not await self._leftovers.drop(key, mine):
+            _log.warning("a claim could not be freed yet: repeated, its outcome may be unknown")
 
 
 def _fingerprint(salt: bytes, mutation: bytes) -> bytes:
@@ -194,7 +222,7 @@ _UNAVAILABLE = refused(
         )
     ]
 )
-_IN_PROGRESS = Ending(
+IN_PROGRESS = Ending(
     outcome=WriteOutcome.UNKNOWN,
     errors=(
         WriteError(

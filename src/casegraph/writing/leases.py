@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from casegraph.transport.deadline import in_time
+from casegraph.writing.leftovers import Leftovers
 from casegraph.writing.store import Store, StoreUnavailable
 
 LEASE_SECONDS = 45.0
@@ -60,6 +61,7 @@ class OneWriter:
         self, store: Store, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         self._store = store
+        self._leftovers = Leftovers(store)
         self._sleep = sleep
         self._queues: dict[str, _Queue] = {}
         self._is_lost = False
@@ -91,21 +93,23 @@ class OneWriter:
         token = secrets.token_hex(16).encode()
         wait = _FIRST_WAIT
         try:
-            while await self._store.claim(key, token, LEASE_SECONDS) not in {None, token}:
+            while await self._leftovers.claim(key, token, LEASE_SECONDS) is not None:
                 await self._sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
         except StoreUnavailable as error:
             if not self._is_lost:
                 _log.warning("cases are guarded by this process alone (%s)", error.args[0])
             self._is_lost = True
+            self._leftovers.remember(key, token)  # the claim may arrive all the same
             return Hold(self._store, key, None)
+        except asyncio.CancelledError:
+            self._leftovers.remember(key, token)
+            raise
         self._is_lost = False
         return Hold(self._store, key, token)
 
     async def _release(self, hold: Hold) -> None:
         if hold._token is None:  # noqa: SLF001 - the hold is this module's own
             return
-        try:
-            await self._store.drop(hold._key, hold._token)  # noqa: SLF001 - as above
-        except StoreUnavailable:
-            _log.warning("a lease was left to run out")
+        if not await self._leftovers.drop(hold._key, hold._token):  # noqa: SLF001 - as above
+            _log.warning("a lease was left for later, or to run out")

@@ -22,7 +22,7 @@ from casegraph.writing.audit import Audit
 from casegraph.writing.case_writer import CaseWrite, CaseWriter
 from casegraph.writing.changes import Change
 from casegraph.writing.detached import Detached, Passage
-from casegraph.writing.idempotency import Idempotency, Repeatable
+from casegraph.writing.idempotency import IN_PROGRESS, Idempotency, Repeatable, Taken
 from casegraph.writing.outcomes import Ending, ErrorCode, WriteError, WriteOutcome, refused, told
 from casegraph.writing.rating_writes import RatingWrite, RatingWriter
 from casegraph.writing.store import Store
@@ -165,10 +165,17 @@ class Writes:
 
         Returns an ending in their place where the bulk's own id was used with another input.
         """
+        taken: Ending | Taken | None = None
         if whole.client_mutation_id is not None and not whole.dry_run:
-            other = await self._idempotency.is_first(_repeatable(whole, asker))
-            if other is not None:
-                return other
+            taken = await self._idempotency.take(_repeatable(whole, asker))
+            if isinstance(taken, Ending):
+                return taken
+        results = await self._each(wishes, asker)
+        if isinstance(taken, Taken) and not any(each.ending.is_settled for each in results):
+            await self._idempotency.give_back(taken)
+        return results
+
+    async def _each(self, wishes: Sequence[CaseWish], asker: Asker) -> list[Result[Case]]:
         places = asyncio.Semaphore(BULK_CONCURRENCY)
         results: dict[int, Result[Case]] = {}
         by_case: dict[CaseKey | int, list[int]] = {}
@@ -215,9 +222,7 @@ class Writes:
             if wish.client_mutation_id is None or wish.dry_run:
                 ending = await first()
             else:
-                ending = await self._idempotency.once(
-                    _repeatable(wish, asker), first, lambda: passage.has_begun
-                )
+                ending = await self._idempotency.once(_repeatable(wish, asker), first, passage)
             self._audit.tell(
                 wish.mutation, asker.identity, _asked(wish), ending, gone=passage.is_left
             )
@@ -284,6 +289,8 @@ def _asked(wish: Wish) -> list[str]:
 
 
 def _late(passage: Passage) -> Ending:
+    if passage.waits_for_first:
+        return IN_PROGRESS
     if not passage.has_begun:
         text = "There was no time left to make this change; nothing was written."
         error = WriteError(ErrorCode.DEADLINE_EXCEEDED, text, retryable=True)

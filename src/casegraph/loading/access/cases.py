@@ -8,6 +8,7 @@ list's end; what pages do not settle within their plan is asked one by one.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from math import log2
 
 from casegraph.errors import LimitExceeded, UpstreamError, UpstreamNotFound
 from casegraph.linking.identity import CaseKey
@@ -22,6 +23,9 @@ WORTH_PAGES = 4
 """Fewer keys are asked one by one: details come with the answer, and at most three calls more."""
 GUESSED_PAGES = 4
 """Pages for a hub that was asked before and whose cases nobody has counted."""
+
+PAST_PLAN = 4
+"""Pages read on past a plan that did not suffice, as long as the keys left would cost more."""
 
 UPSTREAM = "action_management"
 
@@ -71,13 +75,15 @@ class CasesById:
     async def _from_pages(
         self, keys: Sequence[CaseKey], pages: int
     ) -> Results[CaseKey, Case | None]:
-        """Return what so many pages settle; nothing of the rest."""
+        """Return what so many pages settle, and a few more where they pay; nothing of the rest."""
         search = _Search({int(key.case_id): key for key in keys})
         learned = self.access.learned
         total = learned.total((*self.scope, "cases", self.hub_id))
         whole = total is not None and pages >= all_pages(total)
-        for number in range(pages):
+        for number in range(pages if whole else pages + PAST_PLAN):
             if not search.wanted:
+                break
+            if number >= pages and not _is_worth_reading_on(len(search.wanted), total):
                 break
             anchors = learned.anchors((*self.scope, self.hub_id))
             if whole:
@@ -113,6 +119,11 @@ class _Search:
             is_within = (first <= number or skip == 0) and (number <= last or at_end)
             if is_within:
                 self.results[self.wanted.pop(number)] = found.get(number)
+
+
+def _is_worth_reading_on(left: int, total: int | None) -> bool:
+    """Return whether so many keys clearly outnumber the pages that halving the list would take."""
+    return total is not None and left > PAST_PLAN + log2(max(all_pages(total), 1))
 
 
 def _numbers(keys: Sequence[CaseKey]) -> list[int]:

@@ -239,10 +239,24 @@ def is_worth_a_look(need: Need, known: Known) -> bool:
     if known.sweep is None or known.sweep.is_counted or keys < LOOK_KEYS:
         return False
     direct = choose(need, known).taken
-    if direct.path is not Path.DIRECT or known.calls_left == 0:
+    if direct.path is not Path.DIRECT or not _has_calls_after_a_look(direct, known):
         return False
     seconds = known.lane.in_turn(1, known.page_latency)
     return seconds + (direct.seconds if direct.feasible else 0.0) <= known.time_left
+
+
+def _has_calls_after_a_look(direct: Candidate, known: Known) -> bool:
+    """Return whether the calls left may cover what follows a look: the keys, or some sweep.
+
+    A sweep of unknown length may turn out to be the look itself; where one is reckoned with that is
+    longer than what is left, the look would be spent on a refusal.
+    """
+    if known.calls_left is None:
+        return True
+    if known.calls_left == direct.calls:
+        return False  # they are enough without the look, and too few after it
+    sweep = 1 if known.sweep is None or known.sweep.calls is None else known.sweep.calls
+    return known.calls_left >= min(direct.calls, sweep)
 
 
 def _judged(candidate: Candidate, known: Known) -> Candidate:

@@ -66,14 +66,18 @@ def next_skip(anchors: Anchors, wanted: Sequence[int], total: int) -> int:
         if high - low < PAGE:
             return low
     (low, high), number = min(bounds, key=lambda each: each[0][1] - each[0][0])
-    return max(low, _guess(anchors, number, low, high) - PAGE // 2)
+    # A whole page within the bounds: what lies past them tells nothing of this id.
+    return max(low, min(_guess(anchors, number, low, high) - PAGE // 2, high - PAGE + 1))
 
 
 def _guess(anchors: Anchors, wanted: int, low: int, high: int) -> int:
-    """Return the likeliest rank within bounds: on the line between the neighbours, or halfway."""
-    at = bisect_left(anchors, (wanted, -1))
-    if 0 < at < len(anchors):
-        (below, first), (above, last) = anchors[at - 1], anchors[at]
-        guess = first + (last - first) * (wanted - below) // (above - below)
-        return min(max(guess, low), high)
-    return (low + high) // 2
+    """Return the likeliest rank within bounds: on the line through the two nearest, or halfway.
+
+    With all anchors on one side the line is drawn on past them.
+    """
+    if len(anchors) < 2:  # noqa: PLR2004 - a line has two points
+        return (low + high) // 2
+    at = min(max(bisect_left(anchors, (wanted, -1)), 1), len(anchors) - 1)
+    (below, first), (above, last) = anchors[at - 1], anchors[at]
+    guess = first + (last - first) * (wanted - below) // (above - below)
+    return min(max(guess, low), high)
