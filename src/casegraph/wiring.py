@@ -175,7 +175,7 @@ class _Bench:
             self._listeners(name),
             self._pause(f"pause:{name}", LONGEST_MEMORY_SECONDS),
         )
-        interval = PaceConfig(upstream.max_per_second, upstream.burst).interval
+        interval = 1 / upstream.max_per_second if upstream.max_per_second else 0.0
         self.lanes[name] = lambda: Lane(
             concurrency=upstream.concurrency,
             interval=interval,

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casegraph.transport.fair_pace import IDLE_SECONDS, FairPace, behind_answers
-from casegraph.transport.pace import STRETCH, LocalPace, PaceConfig, Reservation
+from casegraph.transport.pace import LocalPace, PaceConfig, Reservation
 from support.clock import Clock
 
-TWO_A_SECOND = PaceConfig(per_second=2.0 * STRETCH, burst=1)
-"""Places half a second apart, the stretch of the pace included."""
+TWO_A_SECOND = PaceConfig(per_second=2.0, burst=1)
 
 
 def fair(clock: Clock, config: PaceConfig = TWO_A_SECOND) -> FairPace:

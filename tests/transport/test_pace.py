@@ -1,11 +1,10 @@
 from fractions import Fraction
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casegraph.transport.pace import STRETCH, LocalPace, PaceConfig, Reservation
+from casegraph.transport.pace import LocalPace, PaceConfig, Reservation
 from support.clock import Clock
 
 RATES = st.sampled_from([0.25, 0.5, 1.0, 2.0, 8.0, 64.0])
@@ -69,22 +68,11 @@ def test_a_refused_reservation_costs_nothing(
 
 
 async def test_a_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
-    """The study's own figures: five at once, then one every two seconds and a little."""
+    """The study's own figures: five at once, then one every two seconds."""
     pace = LocalPace(PaceConfig(0.5, 5), Clock())
     places = [await pace.reserve(60) for _ in range(8)]
 
-    assert all(place.granted for place in places)
-    waits = [place.wait / STRETCH for place in places]
-    assert waits == pytest.approx([0, 0, 0, 0, 0, 2, 4, 6])
-
-
-async def test_calls_that_arrive_unevenly_stay_within_the_limit() -> None:
-    """A millisecond more or less on the way brings no two calls closer than the rate has it."""
-    pace = LocalPace(PaceConfig(10.0, 1), Clock())
-    sent = [(await pace.reserve(60)).wait for _ in range(100)]
-    arrived = [moment + 0.001 * (number % 2 == 0) for number, moment in enumerate(sent)]
-
-    assert min(b - a for a, b in pairwise(arrived)) >= 1 / 10.0
+    assert places == [Reservation(float(w), granted=True) for w in (0, 0, 0, 0, 0, 2, 4, 6)]
 
 
 async def test_a_place_that_comes_too_late_is_refused_with_its_wait() -> None:
@@ -92,9 +80,8 @@ async def test_a_place_that_comes_too_late_is_refused_with_its_wait() -> None:
     pace = LocalPace(PaceConfig(0.5, 1), Clock())
     await pace.reserve(0)
 
-    wait = 2.0 * STRETCH
-    assert await pace.reserve(1.9) == Reservation(pytest.approx(wait), granted=False)
-    assert await pace.reserve(wait + 1e-6) == Reservation(pytest.approx(wait), granted=True)
+    assert await pace.reserve(1.9) == Reservation(2.0, granted=False)
+    assert await pace.reserve(2.0) == Reservation(2.0, granted=True)
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from casegraph.transport.pace import STRETCH, PaceConfig, Reservation
+from casegraph.transport.pace import PaceConfig, Reservation
 from casegraph.transport.shared_pace import SKIP_SECONDS, PaceServer, SharedPace
 from support.clock import Clock
 from support.redis_server import RedisServer, needs_redis, running_redis
@@ -44,8 +44,7 @@ async def process(server: RedisServer, clock: Clock) -> AsyncIterator[Process]:
         clock: Callable[[], float] = clock,
     ) -> SharedPace:
         opened.append(PaceServer(url, clock=clock, operation_seconds=seconds))
-        config = PaceConfig(rate * STRETCH, burst)  # so that places are 1 / rate apart
-        return SharedPace(opened[-1], "case_reviews", config, clock)
+        return SharedPace(opened[-1], "case_reviews", PaceConfig(rate, burst), clock)
 
     yield process
     for each in opened:
@@ -98,19 +97,6 @@ async def test_at_a_rate_in_real_time_the_bound_holds(process: Process) -> None:
     took = time.monotonic() - began
 
     assert 3 + 40 * 0.3 * 0.5 <= count <= 3 + 40 * took
-
-
-async def test_shared_places_leave_room_for_calls_that_arrive_unevenly(
-    server: RedisServer, clock: Clock
-) -> None:
-    """They are as much further apart than the rate has it as those of one process."""
-    both = PaceServer(server.url, clock=clock, operation_seconds=PATIENCE)
-    pace = SharedPace(both, "case_reviews", PaceConfig(0.1, 1), clock)
-    await pace.reserve(0.0)
-    refused = await pace.reserve(0.0)
-    await both.close()
-
-    assert 10.0 < refused.wait <= 10 * STRETCH + 1e-5
 
 
 async def test_a_refused_reservation_costs_nothing(process: Process, server: RedisServer) -> None:

@@ -229,4 +229,4 @@ class Fighting(RuleBasedStateMachine):
 
 
 TestFighting = Fighting.TestCase
-TestFighting.settings = settings(max_examples=400, stateful_step_count=50, deadline=None)
+TestFighting.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)

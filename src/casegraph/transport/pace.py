@@ -3,18 +3,12 @@
 The generic cell rate algorithm: one moment is remembered, at which the next call would be exactly
 on time. A reservation that would have to wait longer than the caller can is refused and costs
 nothing.
-Places are a little further apart than the rate has it, for calls that arrive unevenly.
 Invariant: over any time t at most burst + rate * t calls are let through.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
-
-STRETCH = 1.02
-"""How much further apart places are than the rate has it. Whoever counts calls counts arrivals, and
-the way there takes one call some milliseconds longer than the next: places exactly as far apart as
-the vendor's limit allows would come too early now and then, and be answered with 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +17,6 @@ class PaceConfig:
 
     per_second: float = 0.0
     burst: int = 1
-
-    @property
-    def interval(self) -> float:
-        """Seconds from one place to the next once the burst is used up; 0 where no pace is."""
-        return STRETCH / self.per_second if self.per_second > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +42,7 @@ class LocalPace:
     """The pace of one process."""
 
     def __init__(self, config: PaceConfig, clock: Callable[[], float]) -> None:
-        self._interval = config.interval
+        self._interval = 1 / config.per_second if config.per_second > 0 else 0.0
         self._ahead = self._interval * (max(config.burst, 1) - 1)
         self._clock = clock
         self._on_time = float("-inf")

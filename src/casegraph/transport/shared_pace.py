@@ -173,7 +173,8 @@ class SharedPace:
         self._key = _KEY_PREFIX + upstream
         self._local = LocalPace(config, clock)
         self._has_pace = config.per_second > 0
-        self._interval = math.ceil(config.interval * 1e6)
+        interval = 1 / config.per_second if self._has_pace else 0.0
+        self._interval = math.ceil(interval * 1e6)
         self._ahead = self._interval * (max(config.burst, 1) - 1)
 
     @property

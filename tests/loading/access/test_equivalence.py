@@ -232,7 +232,7 @@ def _texts(records: Any, key: str, text: str) -> list[tuple[str, str]]:
     return [(str(getattr(each, key)), str(getattr(each, text))) for each in records]
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     st.lists(move, min_size=3, max_size=14),
     spread,

@@ -38,8 +38,7 @@ def test_the_wait_is_the_one_that_the_pace_gives(
     for _ in range(taken):
         pace.reserve_now(float("inf"))
     now[0] = later
-    interval = PaceConfig(per_second, burst).interval
-    lane = Lane(interval=interval, ahead=interval * (burst - 1), backlog=pace.backlog)
+    lane = Lane(interval=1 / per_second, ahead=(burst - 1) / per_second, backlog=pace.backlog)
 
     expected = [lane.wait(nth) for nth in range(1, more + 1)]
     waits = [pace.reserve_now(float("inf")).wait for _ in range(more)]

@@ -144,7 +144,7 @@ SKEWS = st.sampled_from([0.0, -3600.0, 600.0])
 
 
 @given(moves=histories, skew=SKEWS, page_size=st.integers(2, 4), shuffled=st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_notes_of_any_history_are_those_of_direct_calls(
     moves: list[Any], skew: float, page_size: int, shuffled: bool
 ) -> None:
@@ -158,7 +158,7 @@ def test_notes_of_any_history_are_those_of_direct_calls(
 
 
 @given(moves=histories, skew=SKEWS, page_size=st.integers(2, 4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 @pytest.mark.parametrize("order", ["id", "changed"])
 def test_reviews_of_any_history_are_those_of_direct_calls(
     order: Any, moves: list[Any], skew: float, page_size: int

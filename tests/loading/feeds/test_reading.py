@@ -71,7 +71,7 @@ def walked(rows: MovingList, walk: Any, between: list[Any], texts: Any) -> None:
     page_size=st.integers(2, 4),
     skew=st.sampled_from([0.0, -3600.0]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @pytest.mark.parametrize(
     ("kind", "order"), [("notes", "id"), ("whole", "id"), ("whole", "changed")]
 )
@@ -100,7 +100,7 @@ def test_a_walk_through_the_whole_misses_nothing_before_its_mark(
     between=st.lists(st.lists(change, max_size=2), min_size=1, max_size=6),
     page_size=st.integers(2, 4),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @pytest.mark.parametrize("order", ["id", "changed"])
 def test_changes_on_several_pages_are_read_until_they_hold_still(
     order: Any, before: Any, between: Any, page_size: int

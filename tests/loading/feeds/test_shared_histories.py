@@ -97,7 +97,7 @@ async def live(rows: MovingList, make_reading: Any, redis: RealRedis, moves: Any
 
 @given(moves=turns)
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @pytest.mark.parametrize("kind", ["notes", "reviews"])
 def test_two_processes_miss_no_change_of_any_history(
