@@ -30,13 +30,9 @@ from casegraph.errors import CasegraphError, SettingsInvalid
 from casegraph.settings_auth import AuthSettings
 from casegraph.settings_groups import (
     PREFIX,
-    ActionManagementSettings,
     AuditSettings,
     CacheSettings,
-    CaseReviewsSettings,
-    CustomerCasesSettings,
     DocumentSettings,
-    FeedSettings,
     FreshnessSettings,
     HttpSettings,
     LimitSettings,
@@ -44,6 +40,12 @@ from casegraph.settings_groups import (
     LinkSettings,
     LogSettings,
     OtelSettings,
+)
+from casegraph.settings_upstreams import (
+    ActionManagementSettings,
+    CaseReviewsSettings,
+    CustomerCasesSettings,
+    FeedSettings,
     RatingsSettings,
     UpstreamSettings,
 )

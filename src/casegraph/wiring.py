@@ -28,10 +28,12 @@ from casegraph.loading.sources import Sources
 from casegraph.settings import Settings
 from casegraph.settings_groups import (
     PREFIX,
+    LinkName,
+)
+from casegraph.settings_upstreams import (
     ActionManagementSettings,
     CaseReviewsSettings,
     CustomerCasesSettings,
-    LinkName,
     RatingsSettings,
     UpstreamSettings,
 )
