@@ -115,10 +115,12 @@ class Feed(Generic[Row]):
         request's time ends before the fill.
         """
         upkeep = self._upkeep
-        since = upkeep.times.wall() if confirmed_since is None else confirmed_since
+        times = upkeep.times
         # Compared on the clock that never goes back: a wall clock that is set back must not make
-        # what is held look as if it came from later.
-        clock = upkeep.times.clock() - max(0.0, upkeep.times.wall() - since)
+        # what is held look as if it came from later. The clock is read last: a thread that has to
+        # wait between the two readings then asks once more, and never takes the old for the new.
+        passed = 0.0 if confirmed_since is None else max(0.0, times.wall() - confirmed_since)
+        clock = times.clock() - passed
         if not acceptance.only_if_cached:
             while upkeep.state is FeedState.FILLING:
                 await upkeep.next_move()
