@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -209,6 +210,27 @@ async def test_what_this_request_has_confirmed_is_not_confirmed_again(
 
     assert world.calls == []
     assert not answer.provenance.is_stale
+
+
+async def test_a_thread_held_up_between_two_clocks_takes_nothing_old_for_new(
+    rows: MovingList, feed_of: FeedOf, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever passes between reading one clock and the other, what was held is confirmed anew."""
+    feed = feed_of(rows)
+    await filled(feed)
+    world.seconds += 0.004
+    world.calls.clear()
+    read = world.wall
+
+    def held_up() -> float:
+        world.seconds += 0.01
+        return read()
+
+    upkeep = feed._upkeep
+    monkeypatch.setattr(upkeep, "times", replace(upkeep.times, wall=held_up))
+    await ask(feed, ["0"])
+
+    assert world.calls != []
 
 
 @pytest.mark.parametrize(
