@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from casegraph.transport.pace import PaceConfig, Reservation
-from casegraph.transport.shared_pace import SKIP_SECONDS, PaceServer, SharedPace
+from casegraph.transport.redis_link import SKIP_SECONDS
+from casegraph.transport.shared_pace import PaceServer, SharedPace
 from support.clock import Clock
 from support.redis_server import RedisServer, needs_redis, running_redis
 

@@ -13,8 +13,9 @@ from casegraph.errors import RateLimited, UpstreamError
 from casegraph.transport.calls import Reply
 from casegraph.transport.chain import Chain, ChainConfig, Surroundings, build_chain
 from casegraph.transport.pace import LocalPace, PaceConfig
+from casegraph.transport.redis_link import SKIP_SECONDS
 from casegraph.transport.retry import RetryPolicy
-from casegraph.transport.shared_pace import SKIP_SECONDS, PaceServer
+from casegraph.transport.shared_pace import PaceServer
 from casegraph.transport.shared_pause import FRESH_SECONDS, SharedPause
 from support.clock import Clock, FixedDice
 from support.redis_server import RedisServer, needs_redis, running_redis

@@ -6,8 +6,7 @@ judges and moves it in one step by Redis' own clock (Redis 5 or later). A call n
 Redis' sake: when it is slow, gone or wrong, the process keeps its own pace, and tells so once.
 Invariants: over all processes that reach Redis at most burst + rate * t calls are let through; each
 process alone keeps that bound through every change between Redis and its own pace, because each
-tells the other what it has let through. Only this module and the cache import redis; `shared_pause`
-goes through `PaceServer` too.
+tells the other what it has let through. `shared_pause` goes through `PaceServer` too.
 """
 
 import asyncio
@@ -18,23 +17,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
 from casegraph.transport.pace import LocalPace, PaceConfig, Reservation
+from casegraph.transport.redis_link import OPERATION_SECONDS, SKIP_SECONDS, RedisLink
 
 _log = logging.getLogger("casegraph.pace")
 
-OPERATION_SECONDS = 0.05
-"""Cap of one operation on Redis, connecting included (reliability §3, cache)."""
-SKIP_SECONDS = 1.0
-"""For so long a Redis that failed is not asked; then one caller tries it again."""
-CONNECTIONS = 4
-"""Per process; at 1 ms a round trip they give out more places than any pace has."""
 HORIZON_SECONDS = 60.0
 """No place further ahead is given out; the hard cap of a request's deadline is 30 s."""
-_LATE_SECONDS = 0.01
 _TELLINGS = 3
 _KEY_PREFIX = "casegraph:v1:pace:"
 
@@ -58,10 +47,7 @@ return {1, wait}
 
 
 class PaceServer:
-    """The Redis that a process shares with others, at `redis://[user:password@]host[:port][/db]`.
-
-    Nothing connects before the first script. The URL is one that the cache has accepted too.
-    """
+    """The Redis that a process shares with others; nothing connects before the first script."""
 
     def __init__(
         self,
@@ -70,23 +56,7 @@ class PaceServer:
         clock: Callable[[], float] = time.monotonic,
         operation_seconds: float = OPERATION_SECONDS,
     ) -> None:
-        # RESP2 and no time-outs or retries of the driver's own, for the reasons of the cache.
-        options: dict[str, Any] = {
-            "protocol": 2,
-            "socket_timeout": None,
-            "socket_connect_timeout": None,
-            "retry": Retry(NoBackoff(), 0),
-            "max_connections": CONNECTIONS,
-            "timeout": None,
-        }
-        pool: Any = BlockingConnectionPool
-        self._client: Any = Redis(connection_pool=pool.from_url(url, **options))
-        self._clock = clock
-        self._seconds = operation_seconds
-        self._slots = asyncio.Semaphore(CONNECTIONS)
-        self._next_try = float("-inf")
-        self._is_lost = False
-        self._closed = False
+        self._link = RedisLink(url, "pace", _log, clock=clock, seconds=operation_seconds)
         self._closing = asyncio.Event()
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -95,25 +65,11 @@ class PaceServer:
 
         Takes 50 ms at most, and then nothing for a second: what fails once is left alone.
         """
-        # Waiting for a connection tells of a busy process, so it is not under the cap.
-        async with self._slots:
-            if self._closed or self._clock() < self._next_try:
-                return None
-            if self._is_lost:
-                # One caller tries; those beside it go on without until it has an answer.
-                self._next_try = self._clock() + SKIP_SECONDS
-            cap = asyncio.timeout(self._seconds)
-            try:
-                async with cap:
-                    answer = [
-                        int(each) for each in await self._client.eval(script, 1, key, *numbers)
-                    ]
-            except Exception as error:  # noqa: BLE001 - whatever the driver raises, a call goes on
-                if not _fired_late(cap):
-                    self._lost(error)
-                return None
-            self._found()
-            return answer
+
+        async def work(client: Any) -> list[int]:
+            return [int(each) for each in await client.eval(script, 1, key, *numbers)]
+
+        return await self._link.run(work)
 
     def send(self, script: str, key: str, *numbers: int) -> None:
         """Run a script whose answer nobody waits for; returns at once.
@@ -138,25 +94,7 @@ class PaceServer:
         self._closing.set()
         while self._errands:
             await asyncio.wait(self._errands)  # each ends within its cap
-        self._closed = True
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._client.aclose(close_connection_pool=True)
-        except Exception as error:  # noqa: BLE001 - what cannot close must not stop the exit
-            _log.warning("shared pace did not close cleanly (%s)", type(error).__name__)
-
-    def _lost(self, error: Exception) -> None:
-        self._next_try = self._clock() + SKIP_SECONDS
-        if not self._is_lost:
-            # The class only: the driver's message may quote the address.
-            _log.warning("pace kept by this process alone (%s)", type(error).__name__)
-        self._is_lost = True
-
-    def _found(self) -> None:
-        self._next_try = float("-inf")
-        if self._is_lost:
-            _log.info("pace shared again")
-        self._is_lost = False
+        await self._link.close()
 
 
 class SharedPace:
@@ -201,10 +139,3 @@ class SharedPace:
         if granted:
             self._local.spend(wait)
         return Reservation(wait, granted=granted)
-
-
-def _fired_late(cap: asyncio.Timeout) -> bool:
-    """Say whether the cap ran out only because this process was busy."""
-    due = cap.when()
-    late = due is not None and asyncio.get_running_loop().time() - due > _LATE_SECONDS
-    return late and cap.expired()

@@ -10,10 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
+from casegraph.transport.redis_link import close_redis, open_redis
 from casegraph.writing.store import StoreUnavailable
 
 OPERATION_SECONDS = 1.0
@@ -45,16 +42,7 @@ class RedisStore:
     is_shared = True
 
     def __init__(self, url: str, *, operation_seconds: float = OPERATION_SECONDS) -> None:
-        options: dict[str, Any] = {
-            "protocol": 2,
-            "socket_timeout": None,
-            "socket_connect_timeout": None,
-            "retry": Retry(NoBackoff(), 0),
-            "max_connections": CONNECTIONS,
-            "timeout": None,
-        }
-        pool: Any = BlockingConnectionPool
-        self._client: Any = Redis(connection_pool=pool.from_url(url, **options))
+        self._client = open_redis(url, CONNECTIONS)
         self._seconds = operation_seconds
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
@@ -76,11 +64,7 @@ class RedisStore:
 
     async def close(self) -> None:
         """Let go of connections. Never raises."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._client.aclose(close_connection_pool=True)
-        except Exception:  # noqa: BLE001, S110 - what cannot close must not stop the exit
-            pass
+        await close_redis(self._client, self._seconds)
 
     def _script(self, script: str, key: str, *values: bytes | int) -> Callable[[], Awaitable[Any]]:
         return lambda: self._client.eval(script, 1, _PREFIX + key, *values)

@@ -46,16 +46,36 @@ def rows(request: pytest.FixtureRequest) -> MovingList:
     return made
 
 
+class WatchedPlace(Place):
+    """A place that says when another process's lease has turned this one away."""
+
+    was_turned_away = False
+
+    async def take(self, lease: str) -> bool | None:
+        """Take a lease, and remember a refusal."""
+        answer = await super().take(lease)
+        self.was_turned_away |= answer is False
+        return answer
+
+
 @pytest.fixture
-async def joined(feed_of: FeedOf) -> AsyncIterator[Callable[..., Feed[Any]]]:
+def places() -> list[WatchedPlace]:
+    """Return the places of the processes made so far."""
+    return []
+
+
+@pytest.fixture
+async def joined(
+    feed_of: FeedOf, places: list[WatchedPlace]
+) -> AsyncIterator[Callable[..., Feed[Any]]]:
     """Return what makes the feed of one more process on a Redis."""
     servers: list[RedisServer] = []
 
     def make(rows: MovingList, redis: RealRedis, /, **bounds: Any) -> Feed[Any]:
         # Generous, so that a busy machine is not taken for a slow Redis.
         servers.append(RedisServer(redis.url, step_seconds=0.5))
-        place = Place(servers[-1], "one", f"process {len(servers)}")
-        return feed_of(rows, RedisKeeper(place), **bounds)
+        places.append(WatchedPlace(servers[-1], "one", f"process {len(servers)}"))
+        return feed_of(rows, RedisKeeper(places[-1]), **bounds)
 
     yield make
     for server in servers:
@@ -92,7 +112,11 @@ async def test_a_second_process_loads_what_the_first_has_read(
 
 
 async def test_two_processes_that_fill_at_once_read_the_whole_once(
-    rows: MovingList, redis: RealRedis, joined: FeedOf, world: World
+    rows: MovingList,
+    redis: RealRedis,
+    joined: FeedOf,
+    world: World,
+    places: list[WatchedPlace],
 ) -> None:
     """One reads; the other waits, and knows how much is left."""
     world.gate = asyncio.Event()
@@ -101,7 +125,7 @@ async def test_two_processes_that_fill_at_once_read_the_whole_once(
     await until(lambda: bool(world.calls))
     second.start()
     asked = asyncio.create_task(ask(second, ALL))
-    await asyncio.sleep(0.1)
+    await until(lambda: places[1].was_turned_away)
     world.gate.set()
     await filled(first)
     alone = len(world.calls)
@@ -113,7 +137,11 @@ async def test_two_processes_that_fill_at_once_read_the_whole_once(
 
 
 async def test_what_one_process_has_read_the_other_does_not_read_again(
-    rows: MovingList, redis: RealRedis, joined: FeedOf, world: World
+    rows: MovingList,
+    redis: RealRedis,
+    joined: FeedOf,
+    world: World,
+    places: list[WatchedPlace],
 ) -> None:
     """Both ask at once: one call, and both answer alike."""
     first, second = joined(rows, redis), joined(rows, redis)
@@ -125,8 +153,7 @@ async def test_what_one_process_has_read_the_other_does_not_read_again(
     world.calls.clear()
     world.gate = asyncio.Event()
     tasks = [asyncio.create_task(ask(feed, ALL)) for feed in (first, second)]
-    await until(lambda: bool(world.calls))
-    await asyncio.sleep(0.05)
+    await until(lambda: any(place.was_turned_away for place in places))
     world.gate.set()
 
     answers = [plain(await task) for task in tasks]

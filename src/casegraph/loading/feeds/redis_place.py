@@ -7,32 +7,26 @@ Invariants: only who holds a lease writes, and what an overdue holder brings is 
 lasts longer than its cap or raises; a Redis that failed is left alone for a second.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
+
+from casegraph.transport.redis_link import OPERATION_SECONDS, RedisLink, Work
 
 _log = logging.getLogger("casegraph.feeds")
 
-STEP_SECONDS = 0.05
-"""Cap of one step, connecting included (reliability §3, cache)."""
 BULK_SECONDS = 10.0
 """Cap of reading or writing a whole, for which nobody waits."""
 LEASE_SECONDS = 3.0
 """A lease that is not renewed ends so long after its holder was last heard of."""
-SKIP_SECONDS = 1.0
 LIFE_SECONDS = 7 * 86_400
 """A feed that nobody has used for a week is let go."""
 LOG_LENGTH = 200
 """Refreshes that a process may have missed before it has to load the whole."""
-CONNECTIONS = 4
 _ROWS_AT_ONCE = 500
 _PREFIX = "casegraph:v1:feed:"
 
@@ -100,69 +94,29 @@ class Standing:
 
 
 class RedisServer:
-    """The Redis that the feeds of a process share with other processes.
-
-    The URL is one that the cache has accepted too. Nothing connects before the first step.
-    """
+    """The Redis that the feeds of a process share; nothing connects before the first step."""
 
     def __init__(
         self,
         url: str,
         *,
         clock: Callable[[], float] = time.monotonic,
-        step_seconds: float = STEP_SECONDS,
+        step_seconds: float = OPERATION_SECONDS,
     ) -> None:
-        # RESP2 and no time-outs or retries of the driver's own, for the reasons of the cache.
-        options: dict[str, Any] = {
-            "protocol": 2,
-            "socket_timeout": None,
-            "socket_connect_timeout": None,
-            "retry": Retry(NoBackoff(), 0),
-            "max_connections": CONNECTIONS,
-            "timeout": None,
-        }
-        pool: Any = BlockingConnectionPool
-        self._client: Any = Redis(connection_pool=pool.from_url(url, **options))
-        self._clock = clock
-        self._step_seconds = step_seconds
-        self._slots = asyncio.Semaphore(CONNECTIONS)
-        self._next_try = float("-inf")
-        self._is_lost = False
+        self._link = RedisLink(
+            url, "feeds", _log, clock=clock, seconds=step_seconds, passing=(ResponseError,)
+        )
 
-    async def run(
-        self, work: Callable[[Any], Awaitable[T]], seconds: float | None = None
-    ) -> T | None:
+    async def run(self, work: Work[T], seconds: float | None = None) -> T | None:
         """Return what a step answers; None where Redis cannot say.
 
         Raises ResponseError where what stands there is none of ours.
         """
-        async with self._slots:
-            if self._clock() < self._next_try:
-                return None
-            try:
-                async with asyncio.timeout(seconds or self._step_seconds):
-                    answer = await work(self._client)
-            except ResponseError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever the driver raises, work goes on
-                self._next_try = self._clock() + SKIP_SECONDS
-                if not self._is_lost:
-                    # The class only: the driver's message may quote the address.
-                    _log.warning("feeds kept by this process alone (%s)", type(error).__name__)
-                self._is_lost = True
-                return None
-            if self._is_lost:
-                _log.info("feeds shared again")
-            self._is_lost = False
-            return answer
+        return await self._link.run(work, seconds)
 
     async def close(self) -> None:
         """Let go of every connection. Never raises."""
-        try:
-            async with asyncio.timeout(self._step_seconds):
-                await self._client.aclose(close_connection_pool=True)
-        except Exception as error:  # noqa: BLE001 - what cannot close must not stop the exit
-            _log.warning("shared feeds did not close cleanly (%s)", type(error).__name__)
+        await self._link.close()
 
 
 class Place:
