@@ -65,6 +65,8 @@ class _Crew:
         self._patience = patience
         self._give_up_at = float("inf")
         self._is_stopping = False
+        self._missing: list[float] = []
+        """When each worker that is to be replaced may be, on the monotonic clock."""
         self.workers = [self._born() for _ in range(count)]
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -81,8 +83,9 @@ class _Crew:
     def tend(self, ready: Callable[[], None]) -> None:
         """Watch over the workers until all have ended; raises WorkerFailed."""
         unsaid, failed = True, False
-        while self.workers:
+        while self.workers or self._missing:
             self._wait()
+            self._replace()
             for worker in self.workers:
                 if not worker.is_ready and worker.told.poll():
                     worker.is_ready = _says_so(worker.told)
@@ -102,18 +105,27 @@ class _Crew:
         unready = [worker.told for worker in self.workers if not worker.is_ready]
         wait([*sentinels, *unready], _LOOK_SECONDS)
 
+    def _replace(self) -> None:
+        """Start those whose time has come, unless all are to end."""
+        if self._is_stopping:
+            self._missing.clear()
+        now = time.monotonic()
+        due = [moment for moment in self._missing if moment <= now]
+        self._missing = [moment for moment in self._missing if moment > now]
+        for _ in due:
+            self.workers.append(self._born())
+            if self._is_stopping:  # asked meanwhile, when the new one could not hear it
+                self.workers[-1].process.terminate()
+
     def _ended(self, worker: _Worker) -> bool:
-        """Replace a worker that has ended, where it was not asked to; returns whether it failed."""
+        """Have a worker replaced that has ended unasked; returns whether it failed to start."""
         self.workers.remove(worker)
         failed = not self._is_stopping and not worker.is_ready
         if failed:
             self.stop()
         if not self._is_stopping:
             _log.error("a worker has ended and is replaced")
-            time.sleep(max(0.0, worker.born + _RESTART_SECONDS - time.monotonic()))
-            self.workers.append(self._born())
-            if self._is_stopping:  # asked meanwhile, when the new one could not hear it
-                self.workers[-1].process.terminate()
+            self._missing.append(worker.born + _RESTART_SECONDS)
         worker.close()
         return failed
 
