@@ -7,7 +7,6 @@ Invariant: no answer leaves without all of these, error pages included.
 
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE_HEADERS: Mapping[str, str] = {
@@ -19,6 +18,10 @@ SAFE_HEADERS: Mapping[str, str] = {
     # For pages of other origins that embed instead of asking; CORS is not touched by it.
     "cross-origin-resource-policy": "same-origin",
 }
+
+
+_RAW = tuple((name.encode(), value.encode()) for name, value in SAFE_HEADERS.items())
+_NAMES = frozenset(name for name, _ in _RAW)
 
 
 class SafeHeaders:
@@ -35,9 +38,10 @@ class SafeHeaders:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message.get("headers", ())
+                # Names are lower case, as ASGI asks; most answers set none or one of these.
+                said = _NAMES.intersection(name for name, _ in headers)
+                message["headers"] = [*headers, *(each for each in _RAW if each[0] not in said)]
             await send(message)
 
         await self._app(scope, receive, send_safely)
