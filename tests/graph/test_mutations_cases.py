@@ -72,6 +72,7 @@ def test_only_the_named_fields_change(lab: Mutations, case: int) -> None:
     assert lab.calls() == {"action_management.case": 3, "action_management.case_put": 1}
     by_field = {change["field"]: change for change in made["changes"]}
     assert by_field["name"] == {"field": "name", "before": before["name"], "after": "Re: dryer"}
+    assert by_field["dueAt"]["after"] == "2027-01-31T09:30:00.123000Z"
 
 
 def test_the_document_that_is_put_is_the_one_that_was_read(lab: Mutations, case: int) -> None:

@@ -195,7 +195,7 @@ def _plain(value: Any) -> Any:
         case ContractViolation():
             return UNREADABLE
         case datetime():
-            return value.astimezone(UTC).isoformat()
+            return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
         case None | msgspec.UNSET:
             return None
         case str():
