@@ -1,4 +1,4 @@
-"""Real clients from npm, run by node: the pinned packages of `tests/clients` outside of this tree.
+"""Real clients and tools from npm, run by node: pinned by a lock file, kept outside of this tree.
 
 They are installed once per lock file, into the user's cache, where no test tree sees them.
 Invariant: a folder that has its final name is complete, whoever else installs at the same time.
@@ -26,13 +26,10 @@ def run_client(script: str, *arguments: str) -> Any:
 
     Skips the test where there is no node or the packages cannot be had; in CI that is a failure.
     """
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        unavailable("node and npm are not on the path (Debian packages nodejs and npm)")
-    folder = _installed(npm)
+    node, folder = shutil.which("node"), installed(CLIENTS)
     shutil.copyfile(CLIENTS / script, folder / script)
     done = subprocess.run(  # noqa: S603  our own script
-        [node, str(folder / script), *arguments],
+        [node or "node", str(folder / script), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -42,9 +39,15 @@ def run_client(script: str, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def _installed(npm: str) -> Path:
-    """Return the folder of the packages, which is installed when it is not there."""
-    manifests = [CLIENTS / "package.json", CLIENTS / "package-lock.json"]
+def installed(manifest: Path) -> Path:
+    """Return the folder of the packages that a folder's lock file names, installing them if needed.
+
+    Skips the test where there is no node or the packages cannot be had; in CI that is a failure.
+    """
+    npm = shutil.which("npm")
+    if shutil.which("node") is None or npm is None:
+        unavailable("node and npm are not on the path (Debian packages nodejs and npm)")
+    manifests = [manifest / "package.json", manifest / "package-lock.json"]
     digest = hashlib.sha256(b"".join(each.read_bytes() for each in manifests)).hexdigest()[:16]
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "casegraph-tests"
     folder = base / digest
