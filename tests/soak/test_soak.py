@@ -152,7 +152,7 @@ class Load:
             for number in range(int(seconds * PER_SECOND)):
                 leaves = faulty and number % 10 == 9
                 group.create_task(self._leave(client) if leaves else self._ask(client))
-                await asyncio.sleep(1 / PER_SECOND)
+                await asyncio.sleep(1 / PER_SECOND)  # the load is so many a second of real time
 
     async def _post(self, client: httpx.AsyncClient) -> httpx.Response:
         body = {"query": EVERYTHING, "variables": self._asked}

@@ -65,6 +65,7 @@ def _encode_special(value: Any) -> str:
         return str.__str__(value)
     if isinstance(value, Instant):
         return value.isoformat()
+    # The error that msgspec asks for from its hook where a value has no encoding.
     raise NotImplementedError(type(value).__name__)
 
 
