@@ -8,7 +8,12 @@ Invariant: no address and no secret is printed.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from casegraph.errors import CasegraphError, UpstreamNotConfigured, UpstreamNotFound
+from casegraph.errors import (
+    CasegraphError,
+    CredentialsMissing,
+    UpstreamNotConfigured,
+    UpstreamNotFound,
+)
 from casegraph.loading.sources import Sources
 
 
@@ -56,6 +61,8 @@ async def _try(upstream: str, ask: Callable[[], Awaitable[None]]) -> Finding:
         await ask()
     except UpstreamNotConfigured:
         return Finding(upstream, ok=None, text="not configured")
+    except CredentialsMissing:
+        return Finding(upstream, ok=None, text="asked as its callers, so not tried from here")
     except CasegraphError as error:
         return Finding(upstream, ok=False, text=f"{error} [{error.code}]")
     return Finding(upstream, ok=True, text="reachable, credentials accepted")

@@ -1,20 +1,22 @@
 """The door made from settings, and the refusal to listen to the world without one.
 
 Invariants: what is wrong with it ends the start, before anything listens; an issuer's keys come
-over the same kind of exchange as every other outgoing call, with its bounds and without redirects.
+over the same kind of exchange as every other outgoing call, with its bounds and without redirects;
+what opens this door is never sent on as a credential for an upstream, but for a token where the
+settings say so.
 """
 
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from casegraph.edge.api_keys import ApiKeys, ApiKeysError
-from casegraph.edge.door import Door
+from casegraph.edge.door import KEY_HEADER, Door
+from casegraph.edge.forwarded import ForwardedHeaders
 from casegraph.edge.rates import PerMinute
 from casegraph.edge.signing_keys import Fetch, SigningKeys
 from casegraph.edge.tokens import TokenRules, Tokens
 from casegraph.errors import SettingsInvalid
-from casegraph.settings import Settings
+from casegraph.settings import Settings, is_loopback
 from casegraph.settings_auth import DEFAULT_ALGORITHMS, JwtSettings
 from casegraph.settings_groups import PREFIX
 from casegraph.transport.calls import Call, Effect
@@ -53,13 +55,37 @@ def open_entrance(settings: Settings) -> Entrance:
             f" are; set {_VARIABLE}API_KEYS_FILE or {_VARIABLE}JWT__ISSUER, or say"
             f" {_VARIABLE}ANYONE=true."
         )
+    forwarded = forwarded_headers(settings).names
     if not auth.is_configured():
         return Entrance(Door())
+    for upstream, header in forwarded.items():
+        if header == KEY_HEADER and auth.api_keys_file is not None:
+            raise SettingsInvalid(
+                f"{PREFIX}{upstream.upper()}__FORWARD_HEADER: this header has the API keys of"
+                f" {_VARIABLE}API_KEYS_FILE; an upstream must not be told them."
+            )
     tokens, exchange = None, None
     if auth.jwt.issuer is not None:
         exchange = EXCHANGES[settings.exchange](ExchangeConfig(pool=1))
         tokens = _tokens(auth.jwt, exchange)
-    return Entrance(Door(_api_keys(auth.api_keys_file), tokens, _rates(settings)), exchange)
+    door = Door(
+        _api_keys(auth.api_keys_file),
+        tokens,
+        _rates(settings),
+        forwards_authorization="authorization" in forwarded.values(),
+    )
+    return Entrance(door, exchange)
+
+
+def forwarded_headers(settings: Settings) -> ForwardedHeaders:
+    """Return what takes callers' own credentials from their requests."""
+    named = {
+        name: upstream.forward_header
+        for name, upstream in settings.upstreams().items()
+        if upstream.is_configured() and upstream.forward_header is not None
+    }
+    secret = settings.cache.secret
+    return ForwardedHeaders(named, None if secret is None else secret.get_secret_value())
 
 
 def _api_keys(file: str | None) -> ApiKeys | None:
@@ -90,7 +116,7 @@ def _fetch(url: str, exchange: Exchange) -> Fetch:
     """Return what fetches the issuer's keys; raises SettingsInvalid."""
     variable = f"{_VARIABLE}JWT__JWKS_URL"
     origin, target = split_base(variable, url)
-    if origin.startswith("http:") and not _is_loopback(urlsplit(origin).hostname or ""):
+    if origin.startswith("http:") and not is_loopback(urlsplit(origin).hostname or ""):
         raise SettingsInvalid(f"{variable}: https is asked for; who changes keys on the way signs.")
     call = Call(
         "issuer",
@@ -110,10 +136,3 @@ def _fetch(url: str, exchange: Exchange) -> Fetch:
         return reply.body
 
     return fetch
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -11,6 +11,7 @@
         ├── UpstreamNotConfigured      UPSTREAM_NOT_CONFIGURED
         ├── UpstreamUnavailable        UNAVAILABLE
         │   ├── CredentialsRefused     UNAVAILABLE
+        │   │   └── CredentialsMissing CREDENTIALS_MISSING
         │   ├── CertificateRefused     UNAVAILABLE
         │   └── CircuitOpen            UNAVAILABLE
         ├── DeadlineExceeded           DEADLINE_EXCEEDED
@@ -123,9 +124,19 @@ class UpstreamUnavailable(UpstreamError):
 
 
 class CredentialsRefused(UpstreamUnavailable):
-    """The upstream does not accept this gateway's credentials; waiting does not help."""
+    """The upstream does not accept the credentials it was asked with; waiting does not help."""
 
     retryable = False
+
+
+class CredentialsMissing(CredentialsRefused):
+    """The upstream is asked as the caller, who brought no credential for it; nothing was sent."""
+
+    code = "CREDENTIALS_MISSING"
+
+    def __init__(self, upstream: str, operation: str) -> None:
+        what = "it is asked as the caller, who brought no credential for it"
+        super().__init__(upstream, operation, what, sent=False)
 
 
 class CertificateRefused(UpstreamUnavailable):

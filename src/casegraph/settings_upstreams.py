@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from casegraph.edge.forwarded import may_be_forwarded
 from casegraph.settings_groups import Part
 
 SLOWEST_PER_SECOND = 0.01
@@ -29,6 +30,10 @@ class UpstreamSettings(Part, ABC):
         0.0, ge=0, le=10_000, description="Pace in calls a second; 0 is no pace."
     )
     burst: int = Field(5, ge=1, le=1000, description="Calls that may come at once, with a pace.")
+    forward_header: str | None = Field(
+        None,
+        description="Header of a request that is sent on, in place of the credentials here.",
+    )
 
     @field_validator("max_per_second")
     @classmethod
@@ -36,6 +41,14 @@ class UpstreamSettings(Part, ABC):
         """Refuse a pace that no request could live to see."""
         if 0 < value < SLOWEST_PER_SECOND:
             raise ValueError(f"a pace of at least {SLOWEST_PER_SECOND} is asked for, or 0 for none")
+        return value
+
+    @field_validator("forward_header")
+    @classmethod
+    def _refuse_spoken_for(cls, value: str | None) -> str | None:
+        """Refuse a header that cannot be, or must not be, a caller's credential."""
+        if value is not None and not may_be_forwarded(value):
+            raise ValueError("not a header that a caller's credential can come in")
         return value
 
     @abstractmethod
@@ -103,8 +116,12 @@ class ActionManagementSettings(UpstreamSettings):
         return value
 
     def missing(self) -> list[str]:
-        """Either a fixed token, or all that OAuth needs."""
-        return [] if self.token else self._blank("token_url", "client_id", "client_secret")
+        """Either a fixed token, or all that OAuth needs, or callers that bring their own."""
+        return (
+            []
+            if self.token or self.forward_header
+            else self._blank("token_url", "client_id", "client_secret")
+        )
 
 
 class CaseReviewsSettings(UpstreamSettings):
@@ -120,8 +137,8 @@ class CaseReviewsSettings(UpstreamSettings):
     )
 
     def missing(self) -> list[str]:
-        """Both parts of the credentials."""
-        return self._blank("username", "token")
+        """Both parts of the credentials, or callers that bring their own."""
+        return [] if self.forward_header else self._blank("username", "token")
 
 
 class RatingsSettings(UpstreamSettings):
@@ -133,8 +150,8 @@ class RatingsSettings(UpstreamSettings):
     token: SecretStr | None = Field(None, description="A bearer token, in place of signing in.")
 
     def missing(self) -> list[str]:
-        """Either a token, or e-mail and password."""
-        return [] if self.token else self._blank("email", "password")
+        """Either a token, or e-mail and password, or callers that bring their own."""
+        return [] if self.token or self.forward_header else self._blank("email", "password")
 
 
 class CustomerCasesSettings(UpstreamSettings):
@@ -145,5 +162,5 @@ class CustomerCasesSettings(UpstreamSettings):
     auth_value: SecretStr | None = Field(None, description="The fixed value.")
 
     def missing(self) -> list[str]:
-        """Return which of the header and its fixed value are missing."""
-        return self._blank("auth_header", "auth_value")
+        """Return what is missing of the header and its fixed value, where they are needed."""
+        return [] if self.forward_header else self._blank("auth_header", "auth_value")

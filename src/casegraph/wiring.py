@@ -5,31 +5,18 @@ and locks are shared over all processes when the cache is a Redis, and kept per 
 Invariant: what is not configured is None; nothing connects before the first call.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import scrypt
-from pathlib import Path
 
 from pydantic import SecretStr
 
-from casegraph.errors import CasegraphError, SettingsInvalid
-from casegraph.linking.identity import System
-from casegraph.linking.rules import Rule, TableRule
-from casegraph.linking.table import IdentityTable, IdentityTableError
 from casegraph.loading.access.lane import Lane
 from casegraph.loading.access.learned import Learned
-from casegraph.loading.feeds.bounds import FeedBounds, FeedConfig, FeedMode
-from casegraph.loading.feeds.feeds import Feeds
-from casegraph.loading.identity_table import read_identity_table
-from casegraph.loading.links import LinkConfig, Links
-from casegraph.loading.scope import DataScope, tenant_of
+from casegraph.loading.scope import tenant_of
 from casegraph.loading.sources import Sources
 from casegraph.settings import Settings
-from casegraph.settings_groups import (
-    PREFIX,
-    LinkName,
-)
+from casegraph.settings_groups import PREFIX
 from casegraph.settings_upstreams import (
     ActionManagementSettings,
     CaseReviewsSettings,
@@ -57,9 +44,9 @@ from casegraph.transport.credentials import (
     header_value,
 )
 from casegraph.transport.exchange import Exchange, ExchangeConfig
-from casegraph.transport.exchange_aiohttp import AiohttpExchange
-from casegraph.transport.exchange_httpx import HttpxExchange
+from casegraph.transport.exchange_choice import OFFERED
 from casegraph.transport.fair_pace import FairPace
+from casegraph.transport.forwarded import Forwarding
 from casegraph.transport.observed import ObservedAttempts, ObservedCalls
 from casegraph.transport.pace import LocalPace, Pace, PaceConfig
 from casegraph.transport.pause import Pause
@@ -74,11 +61,10 @@ from casegraph.upstreams.base import Rest
 from casegraph.upstreams.case_reviews.client import CaseReviews
 from casegraph.upstreams.customer_cases.client import CustomerCases
 from casegraph.upstreams.paths import split_base
+from casegraph.upstreams.ratings.callers import CallersDoor
 from casegraph.upstreams.ratings.client import Ratings
 from casegraph.upstreams.ratings.lock import LOCK_SECONDS, LockedOut
 from casegraph.upstreams.ratings.session import SessionCredentials
-
-_log = logging.getLogger("casegraph.feeds")
 
 _POOL_ABOVE_CONCURRENCY = 4
 """Connections beyond the bulkhead's places: an abandoned call may hold one a little longer."""
@@ -87,10 +73,7 @@ _CUSTOMER_CASES_MAX_BYTES = 8 * 2**20
 _REVIEWS_RETRY = RetryPolicy(attempts=2, base_seconds=2.0, cap_seconds=2.0)
 """The vendor's own example waits 2 s between any two calls (reliability §3.1)."""
 
-EXCHANGES: Mapping[str, Callable[[ExchangeConfig], Exchange]] = {
-    "aiohttp": AiohttpExchange,
-    "httpx": HttpxExchange,
-}
+EXCHANGES: Mapping[str, Callable[[ExchangeConfig], Exchange]] = OFFERED
 
 _TOLD: Mapping[State, BreakerState] = {
     State.CLOSED: BreakerState.CLOSED,
@@ -201,12 +184,14 @@ class _Bench:
         self, name: str, origin: str, base: str, chain: Chain, max_bytes: int = 5 * 2**20
     ) -> Rest:
         """Return the REST side of one upstream over its chain."""
-        send = ObservedCalls(chain.send, name, self.observer, lambda: chain.budget.left)
+        observed = ObservedCalls(chain.send, name, self.observer, lambda: chain.budget.left)
+        send: Send = WithinAllowance(observed)
+        header = self.settings.upstreams()[name].forward_header
         return Rest(
             name,
             origin,
             base,
-            WithinAllowance(send),
+            Forwarding(send, header.lower()) if header else send,
             max_bytes=max_bytes,
             on_unreadable=chain.breaker.contract_broken,
             on_unusable=lambda operation: self.observer.answer_unusable(name, operation),
@@ -242,60 +227,20 @@ class _Bench:
         digest = scrypt(secret, salt=f"{name} {origin}".encode(), n=2**14, r=8, p=1, dklen=16)
         return self._pause(f"locked:{name}:{digest.hex()}", LOCK_SECONDS)
 
+    def callers_lock(self, name: str) -> Callable[[str], Pause] | None:
+        """Return where processes that know callers by the same digests tell each other of locks."""
+        server = self._server()
+        if server is None or self.settings.cache.secret is None:
+            return None
+        clock = self.around.clock
+        return lambda whose: SharedPause(server, f"locked:{name}:{whose}", LOCK_SECONDS, clock)
+
     def _server(self) -> PaceServer | None:
         """Return the Redis that is shared with other processes; None when there is none."""
         url = self.settings.cache.url.get_secret_value()
         if self.pace_server is None and url.startswith("redis"):
             self.pace_server = PaceServer(url)
         return self.pace_server
-
-
-def wire_feeds(settings: Settings, sources: Sources) -> Feeds:
-    """Return the feeds of those upstreams that tell what has changed."""
-    said, url = settings.feed, settings.cache.url.get_secret_value()
-    bounds = FeedBounds(
-        window_days=said.window_days, pages=said.pages, rows=said.rows, bytes=said.bytes
-    )
-    return Feeds(
-        sources,
-        FeedConfig(FeedMode(settings.action_management.feed), bounds),
-        FeedConfig(FeedMode(settings.case_reviews.feed), bounds),
-        file=None if said.file is None else Path(said.file),
-        redis_url=url if url.startswith("redis") else None,
-    )
-
-
-async def start_feeds(settings: Settings, feeds: Feeds, links: Links, scope: DataScope) -> None:
-    """Begin the fills that are wanted at start; what cannot begin now does at its first need."""
-    notes, reviews = settings.action_management, settings.case_reviews
-    if "eager" not in {notes.feed, reviews.feed}:
-        return
-    hubs: tuple[str, ...] = ()
-    if notes.feed == "eager" and notes.is_configured():
-        try:
-            hubs = await links.hubs()
-        except CasegraphError as error:
-            _log.warning("feeds of notes begin at their first need (%s)", type(error).__name__)
-    feeds.start_eager(scope, hubs)
-
-
-def wire_links(settings: Settings) -> LinkConfig:
-    """Return the link rules with their tables read; raises SettingsInvalid."""
-    named: tuple[tuple[System, LinkName], ...] = (
-        (System.CASE_REVIEWS, "reviews"),
-        (System.RATINGS, "ratings"),
-        (System.CUSTOMER_CASES, "customer"),
-    )
-    rules: dict[System, Rule] = {}
-    tables: dict[System, IdentityTable] = {}
-    for system, name in named:
-        rules[system] = rule = settings.links.rule(name)
-        if isinstance(rule, TableRule):
-            try:
-                tables[system] = read_identity_table(Path(rule.path))
-            except (IdentityTableError, OSError) as error:
-                raise SettingsInvalid(f"{PREFIX}LINKS__{name.upper()}: {error}") from None
-    return LinkConfig(rules, tables, settings.action_management.hubs or ())
 
 
 def _action_management(
@@ -305,12 +250,16 @@ def _action_management(
     if settings.url is None:
         return None
     origin, base = split_base(f"{prefix}URL", settings.url)
-    prove = _fixed_bearer(prefix, settings.token) or _oauth(name, prefix, settings, bench)
+    prove = (
+        _as_caller(settings)
+        or _fixed_bearer(prefix, settings.token)
+        or _oauth(name, prefix, settings, bench)
+    )
     chain = bench.chain(name, settings, prove)
     # The Hubs API is the neighbour of this one: /v1/hubs beside /v1/actionmanagement.
     hubs_base = base.removesuffix("/actionmanagement")
     account = _secret(settings.client_id)  # a name, which OAuth does not count among its secrets
-    bench.tenants[name] = tenant_of(origin, base, settings.token_url or "", account)
+    bench.tenants[name] = _tenant(settings, origin, base, settings.token_url or "", account)
     return ActionManagement(
         bench.rest(name, origin, base, chain), bench.rest(name, origin, hubs_base, chain)
     )
@@ -343,11 +292,16 @@ def _case_reviews(settings: CaseReviewsSettings, bench: _Bench) -> CaseReviews |
     if settings.url is None:
         return None
     origin, base = split_base(f"{prefix}URL", settings.url)
-    user = header_value(f"{prefix}USERNAME", settings.username or "")
-    bench.tenants[name] = tenant_of(origin, base, user)
-    proof = {"authorization": basic(f"{user}/token", _secret(settings.token))}
-    chain = bench.chain(name, settings, lambda send: FixedHeaders(send, proof), _REVIEWS_RETRY)
+    bench.tenants[name] = _tenant(settings, origin, base, settings.username or "")
+    prove = _as_caller(settings) or _api_user(prefix, settings)
+    chain = bench.chain(name, settings, prove, _REVIEWS_RETRY)
     return CaseReviews(bench.rest(name, origin, base, chain))
+
+
+def _api_user(prefix: str, settings: CaseReviewsSettings) -> Prove:
+    user = header_value(f"{prefix}USERNAME", settings.username or "")
+    proof = {"authorization": basic(f"{user}/token", _secret(settings.token))}
+    return lambda send: FixedHeaders(send, proof)
 
 
 def _ratings(settings: RatingsSettings, bench: _Bench) -> Ratings | None:
@@ -355,15 +309,24 @@ def _ratings(settings: RatingsSettings, bench: _Bench) -> Ratings | None:
     if settings.url is None:
         return None
     origin, base = split_base(f"{prefix}URL", settings.url)
-    bench.tenants[name] = tenant_of(origin, base, settings.email or "")
+    bench.tenants[name] = _tenant(settings, origin, base, settings.email or "")
+    if settings.forward_header:
+        locks, clock = bench.callers_lock(name), bench.around.clock
+        chain = bench.chain(name, settings, lambda send: CallersDoor(send, locks, clock=clock))
+    else:
+        chain = bench.chain(name, settings, _signed_in(name, prefix, origin, settings, bench))
+    return Ratings(bench.rest(name, origin, base, chain))
+
+
+def _signed_in(
+    name: str, prefix: str, origin: str, settings: RatingsSettings, bench: _Bench
+) -> Prove:
     proof = basic(settings.email or "", _secret(settings.password))
     prove = _fixed_bearer(prefix, settings.token) or (
         lambda send: SessionCredentials(send, proof, clock=bench.around.clock)
     )
-    token = _secret(settings.token)
-    lock = bench.lock(name, origin, token or proof)
-    chain = bench.chain(name, settings, lambda send: prove(LockedOut(send, lock)))
-    return Ratings(bench.rest(name, origin, base, chain))
+    lock = bench.lock(name, origin, _secret(settings.token) or proof)
+    return lambda send: prove(LockedOut(send, lock))
 
 
 def _customer_cases(settings: CustomerCasesSettings, bench: _Bench) -> CustomerCases | None:
@@ -371,11 +334,27 @@ def _customer_cases(settings: CustomerCasesSettings, bench: _Bench) -> CustomerC
     if settings.url is None:
         return None
     origin, base = split_base(f"{prefix}URL", settings.url)
-    bench.tenants[name] = tenant_of(origin, base)
+    bench.tenants[name] = _tenant(settings, origin, base)
+    chain = bench.chain(name, settings, _as_caller(settings) or _fixed_value(prefix, settings))
+    return CustomerCases(bench.rest(name, origin, base, chain, max_bytes=_CUSTOMER_CASES_MAX_BYTES))
+
+
+def _fixed_value(prefix: str, settings: CustomerCasesSettings) -> Prove:
     header = header_name(f"{prefix}AUTH_HEADER", settings.auth_header)
     value = header_value(f"{prefix}AUTH_VALUE", _secret(settings.auth_value))
-    chain = bench.chain(name, settings, lambda send: FixedHeaders(send, {header: value}))
-    return CustomerCases(bench.rest(name, origin, base, chain, max_bytes=_CUSTOMER_CASES_MAX_BYTES))
+    return lambda send: FixedHeaders(send, {header: value})
+
+
+def _as_caller(settings: UpstreamSettings) -> Prove | None:
+    """Return that nothing is added here, where callers bring their own credentials."""
+    return (lambda send: send) if settings.forward_header else None
+
+
+def _tenant(settings: UpstreamSettings, *parts: str) -> str:
+    """Return the tenant: with the account, or the word that its callers' accounts are many."""
+    if settings.forward_header:
+        return tenant_of(*parts[:2], "callers", settings.forward_header.lower())
+    return tenant_of(*parts)
 
 
 def _fixed_bearer(prefix: str, token: SecretStr | None) -> Prove | None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from casegraph.errors import UpstreamUnavailable
 from casegraph.loading.freshness import Acceptance, Kind
-from casegraph.loading.kept import NEGATIVE_SECONDS, Kept, What
+from casegraph.loading.kept import Kept, What
+from casegraph.loading.kept_rules import NEGATIVE_SECONDS
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Provenance, Source
 from casegraph.loading.scope import DataScope

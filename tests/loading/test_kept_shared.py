@@ -9,7 +9,7 @@ import pytest
 from casegraph.errors import DeadlineExceeded, RateLimited
 from casegraph.loading.freshness import Acceptance
 from casegraph.loading.kept import Kept, What
-from casegraph.loading.ledger import Source
+from casegraph.loading.ledger import Source, StaleReason
 from casegraph.transport.deadline import request_deadline
 from support.clock import Clock, settle
 from support.kept_reads import EDITED, RATED, Fetch, Reader, Value, request
@@ -117,7 +117,7 @@ async def test_who_has_more_time_asks_again_where_a_shared_call_had_too_little(k
 
     async def within(seconds: float) -> Any:
         request_deadline.set(now + seconds)
-        return await kept.read(EDITED, ("7",), fetch, request())
+        return await kept.read(RATED, ("7",), fetch, request())
 
     tasks = [asyncio.create_task(within(seconds)) for seconds in (2, 2.1, 8, 9, 60)]
     await settle()
@@ -143,3 +143,35 @@ async def test_a_call_that_all_have_left_is_cancelled_and_not_kept(
     assert (await read(RATED, fetch))[0] == ["a"]
     assert fetch.calls == 2
     assert kept._begun == {}
+
+
+async def test_a_case_that_does_not_come_leaves_time_for_what_belongs_to_it(
+    read: Reader, clock: Clock
+) -> None:
+    """After half of the time what is kept stands in; the call goes on and serves who comes next."""
+    fetch = Fetch(["a"], ["b"])
+    await read(EDITED, fetch)
+    clock.now += 5
+    fetch.gate.clear()
+    request_deadline.set(asyncio.get_running_loop().time() + 1.0)
+
+    stood_in = (["a"], [(Source.CACHE, 1000, StaleReason.UPSTREAM_UNAVAILABLE)])
+    assert await read(EDITED, fetch) == stood_in
+    assert asyncio.get_running_loop().time() < request_deadline.get()
+    fetch.gate.set()
+    await settle()
+
+    assert await read(EDITED, fetch, Acceptance(max_age=9)) == (["b"], [(Source.CACHE, 1005, None)])
+    assert fetch.calls == 2
+
+
+async def test_a_case_that_is_not_kept_has_all_of_the_time(read: Reader) -> None:
+    """Where nothing may stand in, half of the time ends nothing."""
+    fetch = Fetch(["a"])
+    fetch.gate.clear()
+    loop = asyncio.get_running_loop()
+    request_deadline.set(loop.time() + 0.6)
+    loop.call_later(0.35, fetch.gate.set)
+
+    assert (await read(EDITED, fetch))[0] == ["a"]
+    assert fetch.calls == 1

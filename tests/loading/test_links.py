@@ -16,11 +16,13 @@ from casegraph.loading.links import (
     data_fields,
 )
 from casegraph.loading.lookups import LookUps
+from casegraph.loading.scope import DataScope
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.action_management.client import CaseQuery
 from casegraph.upstreams.action_management.records import Case, CasePage, DataField
 from casegraph.upstreams.decode import Id
 
+SCOPE = DataScope()
 BROKEN = ContractViolation("action_management", "case_query", "a value of a wrong type")
 
 
@@ -72,13 +74,13 @@ async def test_cases_with_a_value_are_found_in_every_hub() -> None:
     vendor = Vendor({"1": [case(n, f" C-{n % 150} ") for n in range(250)], "2": [case(7, "C-7")]})
     links = links_over(vendor)
 
-    assert await links.cases_with("customer_id", "C-7", ("1", "2", "3")) == (
+    assert await links.cases_with(SCOPE, "customer_id", "C-7", ("1", "2", "3")) == (
         CaseKey("1", "7"),
         CaseKey("1", "157"),
         CaseKey("2", "7"),
     )
-    assert await links.cases_with("customer_id", "C-149", ("1",)) == (CaseKey("1", "149"),)
-    assert await links.cases_with("customer_id", "nobody", ("1", "2", "3")) == ()
+    assert await links.cases_with(SCOPE, "customer_id", "C-149", ("1",)) == (CaseKey("1", "149"),)
+    assert await links.cases_with(SCOPE, "customer_id", "nobody", ("1", "2", "3")) == ()
     assert vendor.pages == 3 + 1 + 1
 
 
@@ -86,13 +88,13 @@ async def test_an_index_is_kept_for_five_minutes() -> None:
     """What a walk found serves for a while and is then looked for anew."""
     vendor, clock = Vendor({"1": [case(1, "C-1")]}), Clock()
     links = links_over(vendor, clock)
-    await links.cases_with("customer_id", "C-1", ("1",))
+    await links.cases_with(SCOPE, "customer_id", "C-1", ("1",))
     vendor.hubs["1"].append(case(2, "C-1"))
 
     clock.now = FINDING_SECONDS
-    assert len(await links.cases_with("customer_id", "C-1", ("1",))) == 1
+    assert len(await links.cases_with(SCOPE, "customer_id", "C-1", ("1",))) == 1
     clock.now = FINDING_SECONDS + 1
-    assert len(await links.cases_with("customer_id", "C-1", ("1",))) == 2
+    assert len(await links.cases_with(SCOPE, "customer_id", "C-1", ("1",))) == 2
 
 
 async def test_a_case_deleted_during_the_walk_makes_it_walk_again() -> None:
@@ -107,7 +109,7 @@ async def test_a_case_deleted_during_the_walk_makes_it_walk_again() -> None:
     vendor.meanwhile = delete_once
     links = links_over(vendor)
 
-    assert await links.cases_with("customer_id", "C-100", ("1",)) == (CaseKey("1", "100"),)
+    assert await links.cases_with(SCOPE, "customer_id", "C-100", ("1",)) == (CaseKey("1", "100"),)
     assert vendor.pages == 4
 
 
@@ -118,7 +120,7 @@ async def test_a_hub_that_keeps_changing_is_an_error() -> None:
     vendor.meanwhile = lambda: rows.pop(0) and None
 
     with pytest.raises(LimitExceeded, match="keep changing"):
-        await links_over(vendor).cases_with("customer_id", "C-100", ("1",))
+        await links_over(vendor).cases_with(SCOPE, "customer_id", "C-100", ("1",))
 
 
 async def test_a_hub_too_large_to_walk_is_known_by_its_first_page() -> None:
@@ -129,10 +131,10 @@ async def test_a_hub_too_large_to_walk_is_known_by_its_first_page() -> None:
 
     for _ in range(2):
         with pytest.raises(LimitExceeded, match="a table rule links them"):
-            await links.cases_with("customer_id", "C-1", ("1",))
+            await links.cases_with(SCOPE, "customer_id", "C-1", ("1",))
     assert vendor.pages == 2
     rows.pop()
-    assert await links.cases_with("customer_id", "C-1", ("1",)) == ()
+    assert await links.cases_with(SCOPE, "customer_id", "C-1", ("1",)) == ()
     assert vendor.pages == 2 + INDEX_PAGES
 
 
@@ -142,9 +144,9 @@ async def test_an_unreadable_value_leaves_the_index_unmade() -> None:
     links = links_over(vendor)
 
     with pytest.raises(ContractViolation):
-        await links.cases_with("customer_id", "C-1", ("1",))
+        await links.cases_with(SCOPE, "customer_id", "C-1", ("1",))
     vendor.hubs["1"].pop()
-    assert await links.cases_with("customer_id", "C-1", ("1",)) == (CaseKey("1", "1"),)
+    assert await links.cases_with(SCOPE, "customer_id", "C-1", ("1",)) == (CaseKey("1", "1"),)
 
 
 def test_evidence_is_what_can_be_read_of_the_field_asked_for() -> None:
@@ -169,15 +171,15 @@ async def test_findings_are_remembered_for_a_while_and_bounded() -> None:
     """Where a number was found is known for five minutes; the oldest findings make room."""
     clock = Clock()
     links = links_over(Vendor({}), clock, "1")
-    links.remember("5", CaseKey("1", "5"))
+    links.remember(SCOPE, "5", CaseKey("1", "5"))
 
-    assert await links.hubs() == ("1",)
-    assert links.remembered("6") is None
+    assert await links.hubs(SCOPE) == ("1",)
+    assert links.remembered(SCOPE, "6") is None
     clock.now = FINDING_SECONDS
-    assert links.remembered("5") == CaseKey("1", "5")
+    assert links.remembered(SCOPE, "5") == CaseKey("1", "5")
     clock.now = FINDING_SECONDS + 1
-    assert links.remembered("5") is None
+    assert links.remembered(SCOPE, "5") is None
     for number in range(FINDINGS_MAX + 1):
-        links.remember(str(number), CaseKey("1", str(number)))
-    assert links.remembered("0") is None
-    assert links.remembered(str(FINDINGS_MAX)) is not None
+        links.remember(SCOPE, str(number), CaseKey("1", str(number)))
+    assert links.remembered(SCOPE, "0") is None
+    assert links.remembered(SCOPE, str(FINDINGS_MAX)) is not None

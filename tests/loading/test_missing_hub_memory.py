@@ -6,7 +6,8 @@ import pytest
 
 from casegraph.errors import UpstreamError, UpstreamNotFound, UpstreamUnavailable
 from casegraph.loading.freshness import ANY
-from casegraph.loading.kept import NEGATIVE_SECONDS, Asking, Kept
+from casegraph.loading.kept import Asking, Kept
+from casegraph.loading.kept_rules import NEGATIVE_SECONDS
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Ledger
 from casegraph.loading.lookups import LookUpReads, LookUps

@@ -2,6 +2,8 @@
 
 A credential is an API key, in `X-API-Key` or as a bearer token, or a JSON Web Token as a bearer
 token. Cookies are none, so no page of another site can use what a browser keeps.
+Where `Authorization` goes on to an upstream as the caller's own, an API key comes in `X-API-Key`
+only, or it would go on too; a token may serve for both.
 Invariants: with any way of signing in configured, nobody passes without; two credentials are none,
 because which of them counts would be for each reader to guess.
 """
@@ -27,6 +29,8 @@ class Door:
     api_keys: ApiKeys | None = None
     tokens: Tokens | None = None
     rates: Rates | None = None
+    forwards_authorization: bool = False
+    """Whether that header may be the caller's credential for an upstream."""
 
     @property
     def is_guarded(self) -> bool:
@@ -53,6 +57,8 @@ class Door:
 
     async def _whose(self, headers: Headers) -> Identity | None:
         keys, proofs = headers.getlist(KEY_HEADER), headers.getlist("authorization")
+        if self.forwards_authorization and len(keys) == 1 and self.api_keys is not None:
+            return self.api_keys.identify(keys[0].strip())
         if len(keys) + len(proofs) != 1:
             return None
         if keys:
@@ -63,7 +69,8 @@ class Door:
         return await self._bearer(token.strip())
 
     async def _bearer(self, token: str) -> Identity | None:
-        identity = self.api_keys.identify(token) if self.api_keys is not None else None
+        known = None if self.forwards_authorization else self.api_keys
+        identity = known.identify(token) if known is not None else None
         if identity is not None or self.tokens is None:
             return identity
         try:

@@ -12,7 +12,7 @@ Invariant: without a list of origins no other site's page gets an answer that it
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 from starlette.datastructures import Headers
@@ -83,8 +83,11 @@ def is_rebound(headers: Headers, allowed: Collection[str]) -> bool:
     return says_so or headers.get("user-agent", "").startswith(_BROWSER)
 
 
-def cross_origin(allowed: Collection[str]) -> list[Middleware]:
-    """Return what answers browsers that ask for a page of another origin; nothing for no list."""
+def cross_origin(allowed: Collection[str], forwarded: Iterable[str] = ()) -> list[Middleware]:
+    """Return what answers browsers that ask for a page of another origin; nothing for no list.
+
+    `forwarded` are further headers that such a page may send.
+    """
     if not allowed:
         return []
     return [
@@ -92,7 +95,7 @@ def cross_origin(allowed: Collection[str]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=tuple(allowed),
             allow_methods=("GET", "POST"),
-            allow_headers=_ALLOWED,
+            allow_headers=(*_ALLOWED, *forwarded),
             expose_headers=_READABLE,
         )
     ]

@@ -253,5 +253,5 @@ def _writes(info: Info) -> Writes:
 
 def _asker(info: Info) -> Asker:
     scope = info.context.asking.scope
-    tenant = ":".join(scope.parts(upstream)[0] for upstream in _WRITTEN)
+    tenant = ":".join(scope.whose(upstream) for upstream in _WRITTEN)
     return Asker(info.context.caller, info.context.reads.look_ups, tenant)

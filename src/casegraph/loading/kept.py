@@ -11,15 +11,14 @@ stands in every key; what was being read when a key was forgotten is answered an
 import asyncio
 import logging
 import time
-import zlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import nullcontext
-from contextvars import Context
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from casegraph.errors import (
+    CredentialsMissing,
     CredentialsRefused,
     DeadlineExceeded,
     RateLimited,
@@ -31,13 +30,22 @@ from casegraph.loading.freshness import (
     DEFAULT_WINDOWS,
     Acceptance,
     Kind,
-    Verdict,
     Windows,
     stands_in,
     verdict,
 )
+from casegraph.loading.kept_rules import (
+    OUTAGES,
+    REASONS,
+    Reading,
+    What,
+    may_serve,
+    outcome,
+    provenance,
+    windows_of,
+)
 from casegraph.loading.kept_store import Entry, Store
-from casegraph.loading.ledger import Ledger, Provenance, Source, StaleReason
+from casegraph.loading.ledger import Ledger, Source, StaleReason
 from casegraph.loading.scope import DataScope
 from casegraph.loading.written import Key, Written, key_of, mark_of
 from casegraph.telemetry import waterfall
@@ -45,19 +53,18 @@ from casegraph.transport.deadline import (
     in_time,
     request_deadline,
 )
+from casegraph.transport.forwarded import behind_the_answer, identity_for
 
 _log = logging.getLogger("casegraph.cache")
 
+__all__ = ["Asking", "Kept", "Reading", "What"]
+
 T = TypeVar("T")
 
-NEGATIVE_SECONDS = 15.0
-"""Longest time for which something is taken for absent (reliability §3, negative entry)."""
 FLIGHT_SECONDS = 10.0
 """Longest time for one shared call: as long as a request has by default."""
 MORE_SECONDS = 0.25
 """Time that one must have beyond a shared call's to begin it anew; less could not end it."""
-_EARLY_SHARE = 0.1
-"""By up to so much the fresh window ends early, so that what was read together expires apart."""
 _SKEW_SECONDS = 5.0
 """An entry from further in the future was written by a clock that cannot be trusted."""
 
@@ -73,30 +80,6 @@ class Asking:
     def accepting(self, acceptance: Acceptance) -> "Asking":
         """Return the same request with another acceptance, for one field."""
         return replace(self, acceptance=acceptance)
-
-
-@dataclass(frozen=True, slots=True)
-class What(Generic[T]):
-    """A kind of thing that is read by key; `name` parts its keys from every other kind's.
-
-    `encode` gives JSON that `decode` reads strictly: it raises for whatever does not fit. Neither
-    they nor `records`, which returns the records that the graph will show, are asked about None.
-    """
-
-    upstream: str
-    kind: Kind
-    name: str
-    encode: Callable[[T], bytes]
-    decode: Callable[[bytes], T]
-    records: Callable[[T], Iterable[object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
-    """A value and where it came from."""
-
-    value: T
-    provenance: Provenance
 
 
 class Kept:
@@ -118,6 +101,7 @@ class Kept:
         self._flight = SingleFlight()
         self._begun: dict[str, _Begun] = {}
         self._behind: dict[str, asyncio.Task[None]] = {}
+        self._left: set[asyncio.Task[Any]] = set()
         longest = max(each.kept for each in windows.values())
         self._written = Written(store, clock, longest + flight_seconds)
 
@@ -150,23 +134,23 @@ class Kept:
         Nothing is entered in the ledger: whoever uses the value `take`s it.
         """
         acceptance, windows = asking.acceptance, self.windows[what.kind]
-        if not _may_serve(windows, acceptance):
+        if not may_serve(windows, acceptance):
             return None
         key = _key(what, parts, asking)
         entry = await self._entry(what, key)
         if entry is None:
             return None
-        decided = verdict(self._age(entry), _windows_of(entry, windows, key), acceptance)
-        if decided not in _REASONS:
+        decided = verdict(self._age(entry), windows_of(entry, windows, key), acceptance)
+        if decided not in REASONS:
             return None
-        return Reading(entry.value, _provenance(what, entry, Source.CACHE, _REASONS[decided]))
+        return Reading(entry.value, provenance(what, entry, Source.CACHE, REASONS[decided]))
 
     def take(self, what: What[T], reading: Reading[T], asking: Asking) -> T:
         """Return the value of a reading, entering it in the ledger as a part of the answer."""
         records = () if reading.value is None else what.records(reading.value)
         asking.ledger.enter(reading.provenance, records)
         if reading.provenance.source is Source.CACHE:
-            waterfall.kept(what.upstream, what.kind.value, _outcome(reading))
+            waterfall.kept(what.upstream, what.kind.value, outcome(reading))
         return reading.value
 
     def put(
@@ -188,12 +172,12 @@ class Kept:
         await self._store.delete(key)
 
     async def forget_under(self, what: What[Any], parts: tuple[str, ...], scope: DataScope) -> None:
-        """Make every later read under these leading parts, one or two, ask anew, in all processes.
+        """Make every later read under these leading parts, one or two, ask anew, whoever reads.
 
         A mark with the moment of the write is left where entries are kept; whatever was asked
         before it is not served any more, nor what is being asked just now.
         """
-        await self._written.leave(mark_of(what.name, scope.parts(what.upstream), parts))
+        await self._written.leave(mark_of(what.name, scope.tenant(what.upstream), parts))
 
     def now(self) -> float:
         """Return the time against which ages are measured, in seconds since 1970."""
@@ -202,8 +186,8 @@ class Kept:
     async def close(self) -> None:
         """Cancel the calls in flight and finish what is being written."""
         await self._flight.close()
-        if self._behind:
-            await asyncio.wait(list(self._behind.values()))
+        if apart := {*self._behind.values(), *self._left}:
+            await asyncio.wait(apart)
         await self._store.close()
 
     async def _ask(
@@ -219,14 +203,49 @@ class Kept:
         if self._too_old_to_join(key, acceptance):
             self._flight.forget(key)
             self._begun.pop(key, None)
+        call = self._shared(what, key, fetch)
         try:
-            entry = await self._shared(what, key, fetch)
+            if what.kind is Kind.CASES:
+                return await self._before_half_time(what, key, call, acceptance)
+            return _brought(what, await call)
         except UpstreamError as error:
             reading = await self._instead(what, key, error, acceptance)
             if reading is None:
                 raise
             return reading
-        return Reading(entry.value, _provenance(what, entry, Source.UPSTREAM, None))
+
+    async def _before_half_time(
+        self,
+        what: What[T],
+        key: Key,
+        call: Coroutine[Any, Any, Entry[T]],
+        acceptance: Acceptance,
+    ) -> Reading[T]:
+        """Return what the call brings, or after half of the time what stands in for it.
+
+        The other systems are asked for what belongs to a case when the case is there: one that
+        came at the deadline would take their answers with it. The call goes on, for whoever asks
+        next, and because the breaker must see its end.
+        """
+        task = asyncio.get_running_loop().create_task(call)
+        try:
+            await asyncio.wait({task}, timeout=(self._deadline() - time.monotonic()) / 2)
+            if not task.done():
+                late = DeadlineExceeded(what.upstream, what.name, "no answer in half of the time")
+                reading = await self._instead(what, key, late, acceptance)
+                if reading is not None:
+                    self._left.add(task)
+                    task.add_done_callback(self._end_of_left)
+                    return reading
+            return _brought(what, await task)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+
+    def _end_of_left(self, task: "asyncio.Task[Any]") -> None:
+        self._left.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: nobody waits for it
 
     async def _shared(self, what: What[T], key: str, fetch: Callable[[], Awaitable[T]]) -> Entry[T]:
         """Return what one call brings for all who ask meanwhile.
@@ -279,14 +298,16 @@ class Kept:
                 del self._begun[key]
 
     def _keep(self, what: What[T], key: str, entry: Entry[T]) -> None:
-        windows = _windows_of(entry, self.windows[what.kind], key)
+        windows = windows_of(entry, self.windows[what.kind], key)
         self._store.put(key, entry, what.encode, windows.kept - self._age(entry))
 
     def _ask_behind(self, what: What[T], key: str, fetch: Callable[[], Awaitable[T]]) -> None:
         """Ask anew without this request's deadline, allowance and record: it has its answer."""
         if key not in self._behind:
             again = self._again(what, key, fetch)
-            self._behind[key] = asyncio.get_running_loop().create_task(again, context=Context())
+            self._behind[key] = asyncio.get_running_loop().create_task(
+                again, context=behind_the_answer()
+            )
 
     async def _again(self, what: What[T], key: str, fetch: Callable[[], Awaitable[T]]) -> None:
         try:
@@ -305,17 +326,17 @@ class Kept:
         more, and one whose answer cannot be read has an answer that is not this one (reliability
         §4 A): for neither does anything stand in.
         """
-        if isinstance(error, CredentialsRefused) or not isinstance(error, _OUTAGES):
+        if isinstance(error, CredentialsRefused) or not isinstance(error, OUTAGES):
             return None
         entry = await self._entry(what, key)
         if entry is None:
             return None
-        windows = _windows_of(entry, self.windows[what.kind], key)
+        windows = windows_of(entry, self.windows[what.kind], key)
         if not stands_in(self._age(entry), windows, acceptance):
             return None
         limited = isinstance(error, RateLimited)
         reason = StaleReason.RATE_LIMITED if limited else StaleReason.UPSTREAM_UNAVAILABLE
-        return Reading(entry.value, _provenance(what, entry, Source.CACHE, reason))
+        return Reading(entry.value, provenance(what, entry, Source.CACHE, reason))
 
     async def _entry(self, what: What[T], key: Key) -> Entry[T] | None:
         entry = await self._store.get(key, what.decode)
@@ -338,50 +359,12 @@ class _Begun:
     """On the monotonic clock."""
 
 
-_FAILURES = {StaleReason.UPSTREAM_UNAVAILABLE, StaleReason.RATE_LIMITED}
-_OUTAGES = (UpstreamUnavailable, DeadlineExceeded, RateLimited)
-
-_REASONS: Mapping[Verdict, StaleReason | None] = {
-    Verdict.SERVE: None,
-    Verdict.SERVE_STALE: StaleReason.ACCEPTED,
-    Verdict.REVALIDATE: StaleReason.REVALIDATING,
-}
-"""The verdicts that need no waiting for a call, and what is said of the answer."""
+def _brought(what: What[T], entry: Entry[T]) -> Reading[T]:
+    return Reading(entry.value, provenance(what, entry, Source.UPSTREAM, None))
 
 
 def _key(what: What[T], parts: tuple[str, ...], asking: Asking) -> Key:
+    # Work that has lost its request's context, or has another's, must read and keep nothing.
+    if not asking.scope.is_asked_as(what.upstream, identity_for(what.upstream)):
+        raise CredentialsMissing(what.upstream, what.name)
     return key_of(what.name, asking.scope.parts(what.upstream), parts)
-
-
-def _may_serve(windows: Windows, acceptance: Acceptance) -> bool:
-    """Return whether anything kept could be served before a call, so that looking is worth it."""
-    if acceptance.only_if_cached:
-        return True
-    if acceptance.no_cache:
-        return False
-    if acceptance.max_age is not None:
-        return acceptance.max_age > 0 or bool(acceptance.max_stale)
-    return windows.fresh > 0 or windows.stale > 0 or bool(acceptance.max_stale)
-
-
-def _windows_of(entry: Entry[T], windows: Windows, key: str) -> Windows:
-    """Return the windows of one entry: its own share earlier, and short for an absent thing."""
-    fresh = windows.fresh * (1 - _EARLY_SHARE * (zlib.crc32(key.encode()) % 1024) / 1024)
-    if entry.value is None:
-        return Windows(fresh=min(fresh, NEGATIVE_SECONDS), stale=0.0, stale_if_error=0.0)
-    return replace(windows, fresh=fresh)
-
-
-def _outcome(reading: Reading[T]) -> str:
-    """Return how the waterfall names it that something kept was served."""
-    if reading.provenance.reason in _FAILURES:
-        return "stands_in"
-    if reading.provenance.is_stale:
-        return "stale"
-    return "negative" if reading.value is None else "fresh"
-
-
-def _provenance(
-    what: What[T], entry: Entry[T], source: Source, reason: StaleReason | None
-) -> Provenance:
-    return Provenance(what.upstream, what.kind, source, entry.fetched_at, reason)

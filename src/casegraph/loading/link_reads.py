@@ -16,6 +16,7 @@ from casegraph.linking.rules import DataFieldRule, TableRule
 from casegraph.loading.case_reads import CaseReads
 from casegraph.loading.links import Links, data_fields
 from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.scope import DataScope
 from casegraph.upstreams.action_management.records import Case
 from casegraph.upstreams.paths import int32
 
@@ -31,8 +32,9 @@ def origin_of(record: object) -> CaseKey | None:
 class LinkReads:
     """What one request finds out about who is the same case."""
 
-    def __init__(self, links: Links, cases: CaseReads) -> None:
+    def __init__(self, links: Links, scope: DataScope, cases: CaseReads) -> None:
         self._links = links
+        self._scope = scope
         self._cases = cases
         self._detailed: set[_BackKey] = set()
         self._back: Loader[_BackKey, Case | None] = Loader(one_by_one(self._find))
@@ -78,20 +80,20 @@ class LinkReads:
         detailed = back in self._detailed
         config = self._links.config
         rule, table = config.rules[system], config.tables.get(system)
-        hubs = () if isinstance(rule, TableRule) else await self._links.hubs()
+        hubs = () if isinstance(rule, TableRule) else await self._links.hubs(self._scope)
         match linker.backward(rule, external_id, hubs, table, system):
             case Known(keys):
                 return await self._one(system, external_id, keys, detailed=detailed)
             case AskHubs(case_id, places):
                 return await self._ask_hubs(system, case_id, places, detailed=detailed)
             case SearchField(question_name, value, places):
-                found = await self._links.cases_with(question_name, value, places)
+                found = await self._links.cases_with(self._scope, question_name, value, places)
                 return await self._one(system, external_id, found, detailed=detailed)
 
     async def _ask_hubs(
         self, system: System, case_id: str, hubs: tuple[str, ...], *, detailed: bool
     ) -> Case | None:
-        remembered = self._links.remembered(case_id)
+        remembered = self._links.remembered(self._scope, case_id)
         if remembered is not None:
             case = await self._cases.case(remembered, detailed=detailed)
             if case is not None:
@@ -101,7 +103,7 @@ class LinkReads:
         cases = await asyncio.gather(*(self._case(key, detailed=detailed) for key in places))
         keys = tuple(key for key, case in zip(places, cases, strict=True) if case is not None)
         if len(keys) == 1:
-            self._links.remember(case_id, keys[0])
+            self._links.remember(self._scope, case_id, keys[0])
         return await self._one(system, case_id, keys, detailed=detailed)
 
     async def _one(

@@ -2,9 +2,10 @@
 
 Two findings are worth keeping: in which hub a bare case number was found, and which cases carry
 which value in a data field, which no upstream can be asked and only a walk over the hub's cases
-tells. Both are kept for five minutes and hold keys only, never data.
-Invariant: a finding is used only when the search behind it was complete; an index that was cut is
-an error, never an answer.
+tells. Both are kept for five minutes, for each who asks by itself, and hold keys only, never data.
+Invariants: a finding is used only when the search behind it was complete; an index that was cut is
+an error, never an answer; what one caller's credentials have found is never told another; bounded
+however many ask.
 """
 
 from collections import OrderedDict
@@ -17,16 +18,26 @@ from casegraph.linking.identity import CaseKey, System, normalise
 from casegraph.linking.rules import CaseIdRule, DataFieldRule, Rule
 from casegraph.linking.table import IdentityTable
 from casegraph.loading.flight import SingleFlight
+from casegraph.loading.freshness import ANY
+from casegraph.loading.kept import Asking
+from casegraph.loading.ledger import Ledger
 from casegraph.loading.lookups import LookUps
+from casegraph.loading.scope import DataScope
 from casegraph.loading.sources import Sources
 from casegraph.transport.deadline import in_time, own_time
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
 from casegraph.upstreams.action_management.records import Case
 
+_UPSTREAM = "action_management"
+
 FINDING_SECONDS = 300.0
 """How long a finding is kept: as long as the look-ups it belongs to."""
 FINDINGS_MAX = 10_000
 """Most case numbers whose hub is remembered (reliability default for memory caches)."""
+INDEXES_MAX = 1_000
+"""Most indexes that are kept, of all hubs, questions and callers; the oldest goes first."""
+INDEXED_MAX = 250_000
+"""Most keys in all of them together: some 80 MB, or fifty of the largest hubs."""
 WALK_SECONDS = 30.0
 """Time for one walk, which requests share: the hard cap of a request's own (reliability §3)."""
 INDEX_PAGES = 50
@@ -56,6 +67,11 @@ class _Index:
     by_value: Mapping[str, tuple[CaseKey, ...]]
     made_at: float
 
+    @property
+    def size(self) -> int:
+        """How many keys it holds."""
+        return sum(map(len, self.by_value.values()))
+
 
 class Links:
     """The rules and findings of one process, shared by all requests."""
@@ -72,34 +88,36 @@ class Links:
         self._look_ups = look_ups
         self._clock = clock
         self._flight = SingleFlight()
-        self._found: OrderedDict[str, tuple[CaseKey, float]] = OrderedDict()
-        self._indexes: dict[tuple[str, str], _Index] = {}
+        self._found: OrderedDict[tuple[str, ...], tuple[CaseKey, float]] = OrderedDict()
+        self._indexes: OrderedDict[tuple[str, ...], _Index] = OrderedDict()
+        self._indexed = 0
 
-    async def hubs(self) -> tuple[str, ...]:
+    async def hubs(self, scope: DataScope) -> tuple[str, ...]:
         """Return the hubs in which a case may be."""
-        return self.config.hubs or await self._look_ups.hub_ids()
+        return self.config.hubs or await self._look_ups.hub_ids(Asking(scope, ANY, Ledger()))
 
-    def remembered(self, case_id: str) -> CaseKey | None:
+    def remembered(self, scope: DataScope, case_id: str) -> CaseKey | None:
         """Return where a bare case number was found, while that is recent."""
-        found = self._found.get(case_id)
+        found = self._found.get((*scope.parts(_UPSTREAM), case_id))
         if found is None or self._clock() - found[1] > FINDING_SECONDS:
             return None
         return found[0]
 
-    def remember(self, case_id: str, key: CaseKey) -> None:
+    def remember(self, scope: DataScope, case_id: str, key: CaseKey) -> None:
         """Keep where a bare case number was found."""
-        self._found[case_id] = (key, self._clock())
-        self._found.move_to_end(case_id)
+        place = (*scope.parts(_UPSTREAM), case_id)
+        self._found[place] = (key, self._clock())
+        self._found.move_to_end(place)
         while len(self._found) > FINDINGS_MAX:
             self._found.popitem(last=False)
 
     async def cases_with(
-        self, question_name: str, value: str, hubs: Sequence[str]
+        self, scope: DataScope, question_name: str, value: str, hubs: Sequence[str]
     ) -> tuple[CaseKey, ...]:
         """Return the cases whose data field holds the value; raises LimitExceeded for huge hubs."""
         keys: list[CaseKey] = []
         for hub_id in hubs:
-            index = await self._index(hub_id, question_name)
+            index = await self._index(scope, hub_id, question_name)
             keys.extend(index.by_value.get(value, ()))
         return tuple(keys)
 
@@ -107,13 +125,30 @@ class Links:
         """Cancel the walks in flight."""
         await self._flight.close()
 
-    async def _index(self, hub_id: str, question_name: str) -> _Index:
-        key = (hub_id, question_name)
+    async def _index(self, scope: DataScope, hub_id: str, question_name: str) -> _Index:
+        key = (*scope.parts(_UPSTREAM), hub_id, question_name)
         index = self._indexes.get(key)
         if index is not None and self._clock() - index.made_at <= FINDING_SECONDS:
             return index
-        walk = self._flight.do(key, lambda: self._walk(hub_id, question_name))
-        return await in_time(walk, "action_management", "case_query")
+
+        async def walk() -> _Index:
+            made = await self._walk(hub_id, question_name)
+            self._keep(key, made)
+            return made
+
+        return await in_time(self._flight.do(key, walk), _UPSTREAM, "case_query")
+
+    def _keep(self, key: tuple[str, ...], index: _Index) -> None:
+        """Keep an index as the newest; the oldest make room, and one too large is not kept."""
+        before = self._indexes.pop(key, None)
+        self._indexed -= 0 if before is None else before.size
+        if index.size > INDEXED_MAX:
+            return
+        self._indexes[key] = index
+        self._indexed += index.size
+        while len(self._indexes) > INDEXES_MAX or self._indexed > INDEXED_MAX:
+            _, oldest = self._indexes.popitem(last=False)
+            self._indexed -= oldest.size
 
     async def _walk(self, hub_id: str, question_name: str) -> _Index:
         """Read all cases of a hub by ascending id, so that new ones land at the end.
@@ -128,9 +163,7 @@ class Links:
             by_value = await self._values(hub_id, question_name)
         if by_value is None:
             raise LimitExceeded(f"The cases of hub {hub_id} keep changing; try again.")
-        index = _Index(by_value, made_at)
-        self._indexes[(hub_id, question_name)] = index
-        return index
+        return _Index(by_value, made_at)
 
     async def _values(
         self, hub_id: str, question_name: str

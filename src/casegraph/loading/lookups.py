@@ -14,11 +14,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from casegraph.errors import UpstreamError, UpstreamNotFound
-from casegraph.loading.freshness import ANY, Kind
-from casegraph.loading.kept import NEGATIVE_SECONDS, Asking, Kept, Reading, What
-from casegraph.loading.ledger import Ledger
+from casegraph.loading.freshness import Kind
+from casegraph.loading.kept import Asking, Kept, Reading, What
+from casegraph.loading.kept_rules import NEGATIVE_SECONDS
 from casegraph.loading.loader import Loader, one_by_one
-from casegraph.loading.scope import DataScope
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
 from casegraph.upstreams.action_management.records import Hub, ProgramList, Role
@@ -69,14 +68,11 @@ class LookUps:
         self,
         sources: Sources,
         kept: Kept,
-        scope: DataScope | None = None,
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Take the scope of what the process asks for itself, on behalf of no request."""
         self._sources = sources
         self._kept = kept
-        self._scope = scope or DataScope()
         self._clock = clock
         self._findings: dict[tuple[str, ...], _Finding] = {}
 
@@ -117,12 +113,10 @@ class LookUps:
             self._findings.pop(next(iter(self._findings)))
         self._findings[key] = finding
 
-    async def hub_ids(self, asking: Asking | None = None) -> tuple[str, ...]:
+    async def hub_ids(self, asking: Asking) -> tuple[str, ...]:
         """Return the hubs that the credentials may see."""
         fetch = self._sources.action_management.hubs
-        hubs = await self._kept.read(
-            _HUBS, ("all",), fetch, asking or Asking(self._scope, ANY, Ledger())
-        )
+        hubs = await self._kept.read(_HUBS, ("all",), fetch, asking)
         return tuple(str(hub.hub_id) for hub in hubs)
 
     async def workflow_names(self, hub_id: str, asking: Asking) -> dict[str, str]:

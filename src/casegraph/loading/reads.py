@@ -44,4 +44,4 @@ class Reads:
         self.reviews = ReviewReads(sources, access, asking, self.cases.opened)
         self.ratings = RatingReads(sources, access, asking)
         self.customers = CustomerReads(sources, access, asking)
-        self.links = LinkReads(shared.links, self.cases)
+        self.links = LinkReads(shared.links, asking.scope, self.cases)

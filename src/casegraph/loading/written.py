@@ -2,7 +2,8 @@
 
 A list of cases is kept under what was asked for, so nobody can name all the lists that hold one
 case. A write leaves the moment at which it was made under the leading parts of their keys instead,
-a hub or a case of a hub, and whatever was asked before that moment is a miss from then on.
+a hub or a case of a hub, and whatever was asked before that moment is a miss from then on, for
+every caller: what one of them changed is changed for all.
 Invariant: a mark only ever costs a call; one that a shared store has lost is still known to the
 process that made the write.
 """
@@ -31,17 +32,18 @@ class Key(str):
     marks: tuple[str, ...]
 
 
-def key_of(name: str, scope: tuple[str, ...], parts: tuple[str, ...]) -> Key:
-    """Return the key of an entry."""
+def key_of(name: str, scope: tuple[str, str], parts: tuple[str, ...]) -> Key:
+    """Return the key of an entry; `scope` is the tenant and who was told."""
+    tenant, _ = scope
     key = Key(cache_key(name, *scope, *parts))
     lengths = range(1, min(len(parts), MARKED_PARTS) + 1)
-    key.marks = tuple(mark_of(name, scope, parts[:length]) for length in lengths)
+    key.marks = tuple(mark_of(name, tenant, parts[:length]) for length in lengths)
     return key
 
 
-def mark_of(name: str, scope: tuple[str, ...], parts: tuple[str, ...]) -> str:
-    """Return where the mark for all keys with these leading parts stands."""
-    return cache_key("written", name, *scope, *parts)
+def mark_of(name: str, tenant: str, parts: tuple[str, ...]) -> str:
+    """Return where the mark for all keys with these leading parts stands, whoever was told."""
+    return cache_key("written", name, tenant, *parts)
 
 
 class Written:

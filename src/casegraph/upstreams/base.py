@@ -36,8 +36,8 @@ T = TypeVar("T")
 
 _CAUSES: Mapping[int, tuple[type[UpstreamError], str]] = {
     400: (UpstreamRejected, "the request was refused as wrong"),
-    401: (CredentialsRefused, "the gateway's credentials were refused"),
-    403: (CredentialsRefused, "the gateway's credentials do not allow this"),
+    401: (CredentialsRefused, "the credentials were refused"),
+    403: (CredentialsRefused, "the credentials do not allow this"),
     404: (UpstreamNotFound, "nothing is known under this key"),
     408: (DeadlineExceeded, "the upstream gave up waiting for itself"),
     409: (UpstreamConflict, "the object has changed meanwhile"),
@@ -180,7 +180,8 @@ def raise_for_status(
 ) -> None:
     """Raise the cause that a status stands for; `status` overrides the one of the reply.
 
-    401 and 403 are this gateway's credentials, never the caller's.
+    401 and 403 are the credentials that the upstream was asked with: this gateway's, or those that
+    the caller brought for it, never those that opened this gateway.
     """
     code = reply.status if status is None else status
     if _is_good(code):

@@ -6,6 +6,7 @@
 
 Dropping is exact, but for the newest ratings of an organization: no rating tells which one that is,
 so those lists go for all organizations.
+It goes for every caller of the tenant, whoever wrote, for what one has changed is changed for all.
 Invariant: in a shared store the same is dropped for every process.
 """
 
@@ -24,7 +25,10 @@ from casegraph.loading.scope import DataScope
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """Drops what one tenant's and identity's writes have made untrue."""
+    """Drops what one tenant's writes have made untrue.
+
+    Feeds are the service's, and off where an upstream is asked as its callers: there is one scope.
+    """
 
     kept: Kept
     feeds: Feeds | None

@@ -4,7 +4,8 @@ A version is a digest: it tells that a part has changed, not what it was. So the
 behind each version that leaves is remembered for an hour, where other reads are kept: in this
 process, or for all that share a Redis.
 Invariant: never needed to find a conflict; forgetting only costs the old values in its telling. A
-part is kept under its case, so a version of another case leads to nothing.
+part is kept under its case and whoever was shown it, so a version of another case, or one that only
+another caller has seen, leads to nothing.
 """
 
 import time
@@ -15,6 +16,8 @@ import msgspec
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.cache import cache_key
 from casegraph.loading.kept_store import Entry, Store
+from casegraph.loading.scope import SERVICE
+from casegraph.transport.forwarded import identity_for
 from casegraph.writing.fields import Snapshot, version_of
 
 KEPT_SECONDS = 3600.0
@@ -47,4 +50,5 @@ class Versions:
 
 
 def _kept_as(key: CaseKey, version: str) -> str:
-    return cache_key("version", key.hub_id, key.case_id, version)
+    seen_by = identity_for("action_management") or SERVICE
+    return cache_key("version", seen_by, key.hub_id, key.case_id, version)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from casegraph.loading.freshness import ANY
 from casegraph.loading.kept import Asking, Kept, Reading, What
+from casegraph.loading.ledger import StaleReason
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -32,11 +33,17 @@ def failed(keys: Iterable[K], error: BaseException) -> Results[K, V]:
 async def in_hand(
     kept: Kept, what: What[V], keys: Mapping[K, tuple[str, ...]], asking: Asking
 ) -> dict[K, Reading[V]]:
-    """Return what is kept and may be served without a call, by key; its parts are the values.
+    """Return what is kept and needs no call, by key; its parts are the values.
+
+    What is to be asked anew behind the answer is left to whoever makes that call (`Kept.read`).
 
     Looks nowhere when nothing kept could be fresh enough, which is the default of most kinds.
     """
     if asking.acceptance == ANY and kept.windows[what.kind].fresh <= 0:
         return {}
     found = await asyncio.gather(*(kept.peek(what, parts, asking) for parts in keys.values()))
-    return {key: reading for key, reading in zip(keys, found, strict=True) if reading is not None}
+    return {
+        key: reading
+        for key, reading in zip(keys, found, strict=True)
+        if reading is not None and reading.provenance.reason is not StaleReason.REVALIDATING
+    }

@@ -2,7 +2,8 @@
 
 How long calls take, how many rows a list has, how many cases are rated, and at which rank of a
 hub's cases an id was found. Nothing here is data of a customer, and nothing is relied upon: a wrong
-figure costs calls, never a right answer.
+figure costs calls, never a right answer. Totals, shares and ranks stand under tenant and identity,
+for they follow from what one may see; latencies are the upstream's, whoever asks.
 Invariant: bounded; scopes never mix; what is old is forgotten.
 """
 

@@ -56,6 +56,8 @@ class FeedConfig:
 
     mode: FeedMode = FeedMode.LAZY
     bounds: FeedBounds = FeedBounds()
+    why_off: str | None = None
+    """What is told of a feed that is off for another reason than that nobody wants it."""
 
 
 class FeedState(Enum):

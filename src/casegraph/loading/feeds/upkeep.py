@@ -61,7 +61,7 @@ class Upkeep(Generic[Row]):
         self._bounds = config.bounds
         is_off = config.mode is FeedMode.OFF or not reading.is_configured
         self.state = FeedState.OFF if is_off else FeedState.EMPTY
-        self._reason: str | None = None
+        self._reason: str | None = config.why_off
         self._not_before = float("-inf")
         self._filling: Filling[Row] | None = None
         self._fill_task: asyncio.Task[None] | None = None

@@ -24,6 +24,11 @@ _TOO_MANY = 429
 _WHAT = "the vendor has locked the gateway's credentials"
 
 
+def is_lock(reply: Reply) -> bool:
+    """Return whether an answer says that the credentials are locked."""
+    return reply.status == _TOO_MANY and LOCKED in error_codes(reply.body)
+
+
 class LockedOut:
     """Lets calls through until one is answered with the lock."""
 
@@ -39,7 +44,7 @@ class LockedOut:
         if self._is_locked:
             raise CredentialsRefused(call.upstream, call.operation, _WHAT, sent=False)
         reply = await self._inner(call)
-        if reply.status == _TOO_MANY and LOCKED in error_codes(reply.body):
+        if is_lock(reply):
             self._is_locked = True
             self._others.hold(LOCK_SECONDS)
             raise CredentialsRefused(call.upstream, call.operation, _WHAT)

@@ -71,7 +71,7 @@ class SessionCredentials:
             what = "no sign-in is tried after the last one was refused"
             raise CredentialsRefused(call.upstream, call.operation, what, sent=False)
         reply = await self._inner(_with(call, self._sign_in_headers))
-        self._barred_until = self._clock() + _pause_after(reply)
+        self._barred_until = self._clock() + pause_after(reply)
         self._adopt(reply)
         return reply
 
@@ -92,7 +92,7 @@ class SessionCredentials:
             self._no_sessions = True
 
 
-def _pause_after(reply: Reply) -> float:
+def pause_after(reply: Reply) -> float:
     """Return how long no sign-in may follow this answer to one, in seconds."""
     half_way = reply.status == 403 and _WANTS_A_PERSON & error_codes(reply.body)  # noqa: PLR2004  a refusal in two steps
     return REFUSED_PAUSE_SECONDS if reply.status == 401 or half_way else 0.0  # noqa: PLR2004  a refusal
