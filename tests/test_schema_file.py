@@ -118,8 +118,9 @@ def test_questions_come_first_and_scalars_last(text: str) -> None:
     assert [name for name in names if name in things] == things
     assert names[0] == "Query"
     assert names[1] == "Mutation"
-    assert {"DateTime", "Date", "JSON", "Secret"} < set(names[-9:-4])
-    assert names[-4:] == ["@freshness", "@oneOf", "@requiresScope", "@semanticNonNull"]
+    directives = ["@defer", "@freshness", "@oneOf", "@requiresScope", "@semanticNonNull", "@stream"]
+    assert {"DateTime", "Date", "JSON", "Secret"} < set(names[-11:-6])
+    assert names[-6:] == directives
 
 
 def test_parts_stand_behind_the_thing_they_belong_to(text: str) -> None:

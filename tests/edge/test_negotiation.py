@@ -8,8 +8,10 @@ from casegraph.edge.negotiation import (
     ACCEPT_MAX,
     GRAPHQL_JSON,
     PLAIN_JSON,
+    PartsShape,
     answer_type,
     names_html,
+    parts_shape,
 )
 
 URQL = f"{GRAPHQL_JSON}, application/graphql+json, {PLAIN_JSON}, text/event-stream, multipart/mixed"
@@ -90,11 +92,52 @@ def test_the_page_is_for_who_names_html(accept: str, expected: bool) -> None:
     assert names_html(accept) is expected
 
 
+PENDING, PATCHES = PartsShape.PENDING, PartsShape.PATCHES
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", None),
+        ("*/*", None),
+        ("multipart/*", None),
+        (PLAIN_JSON, None),
+        (URQL, PATCHES),
+        (f"{PLAIN_JSON}, multipart/mixed", PATCHES),
+        ("multipart/mixed", PATCHES),
+        ("Multipart/Mixed; Q=1.0", PATCHES),
+        (f"multipart/mixed;deferSpec=20220824,{GRAPHQL_JSON},{PLAIN_JSON};q=0.9", PATCHES),
+        ('multipart/mixed; boundary="-"; deferSpec="20220824"', PATCHES),
+        (f"multipart/mixed;incrementalSpec=v0.2,{GRAPHQL_JSON},{PLAIN_JSON};q=0.9", PENDING),
+        ("multipart/mixed, multipart/mixed;incrementalSpec=v0.2", PENDING),
+        ("multipart/mixed, multipart/mixed;incrementalSpec=v0.2;q=0.5", PATCHES),
+        (f"multipart/mixed;q=0.5, {PLAIN_JSON}", None),
+        (f"multipart/mixed;q=0.5, {PLAIN_JSON};q=0.5", PATCHES),
+        ("multipart/mixed;q=0", None),
+        ("multipart/mixed;deferSpec=20200101", None),
+        ('multipart/mixed;subscriptionSpec="1.0"', None),
+        ("multipart/mixed;deferSpec=20220824;subscriptionSpec=1.0", None),
+        ("multipart/mixed," * ACCEPT_MAX, None),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_parts_are_for_who_names_them(accept: str, expected: PartsShape | None) -> None:
+    """A shape is named by its parameter, the older one also by none; weights decide."""
+    assert parts_shape(accept) is expected
+
+
+@pytest.mark.parametrize("accept", ["multipart/mixed", "multipart/mixed;incrementalSpec=v0.2"])
+def test_who_reads_parts_reads_json(accept: str) -> None:
+    """An answer without parts, and a refusal, is JSON also for who names nothing else."""
+    assert answer_type(accept) == PLAIN_JSON
+
+
 @given(st.text(alphabet=st.sampled_from('aj/*+;,=q0.1 "-'), max_size=40) | st.text(max_size=40))
 def test_no_header_breaks_the_reading(accept: str) -> None:
     """Whatever stands in the header, one of our types or none is the answer."""
     assert answer_type(accept) in {GRAPHQL_JSON, PLAIN_JSON, None}
     assert names_html(accept) in {True, False}
+    assert parts_shape(accept) in {*PartsShape, None}
 
 
 @given(st.permutations([GRAPHQL_JSON, f"{PLAIN_JSON};q=0.9", "text/csv", "*/*;q=0.1"]))

@@ -1,9 +1,10 @@
-"""The GraphQL endpoint: a POST of JSON or a GET of a query in, one answer of JSON out.
+"""The GraphQL endpoint: a POST of JSON or a GET of a query in, one answer of JSON out, or in parts.
 
 The way of a request is here, what is decided on it elsewhere: `negotiation` the media type,
 `parameters` and `persisted` what is to run, `origins` whether a GET was meant, `statuses` the
-status.
-Invariant: every answer is JSON in UTF-8 with a code in every error; knows nothing of cases.
+status, `delivery` how an answer leaves that comes in parts.
+Invariant: every answer is JSON in UTF-8, whole or in parts, with a code in every error; knows
+nothing of cases.
 """
 
 import logging
@@ -23,9 +24,16 @@ from casegraph.edge.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
 from casegraph.edge.answers import encode, formatted, refused
 from casegraph.edge.cancellation import ClientGone, while_connected
 from casegraph.edge.decoding import BadRequest, BodyBounds
+from casegraph.edge.delivery import Delivery
 from casegraph.edge.door import Door
 from casegraph.edge.identity import Identity
-from casegraph.edge.negotiation import PLAIN_JSON, answer_type, names_html
+from casegraph.edge.negotiation import (
+    PLAIN_JSON,
+    PartsShape,
+    answer_type,
+    names_html,
+    parts_shape,
+)
 from casegraph.edge.origins import Gets, is_forgeable, is_rebound
 from casegraph.edge.parameters import Parameters, from_body, from_url
 from casegraph.edge.persisted import Documents
@@ -37,6 +45,7 @@ from casegraph.edge.refusals import (
     NotAcceptable,
 )
 from casegraph.edge.statuses import StatusCodes, StatusTable
+from casegraph.engine.incremental import Parts
 from casegraph.engine.standard import Operation, ReadsOnly
 from casegraph.telemetry.observer import Observer, RequestEnd, RequestRecord
 from casegraph.telemetry.vocabulary import RequestOutcome
@@ -59,6 +68,9 @@ class Session(Protocol):
 
     async def run(self, operation: Operation) -> ExecutionResult:
         """Return data and errors; raises ReadsOnly."""
+
+    async def run_in_parts(self, operation: Operation) -> ExecutionResult | Parts:
+        """Return the same, or parts where the operation puts something off; raises ReadsOnly."""
 
     def headers(self) -> Mapping[str, str]:
         """Return further headers of the answer, once the operation has run."""
@@ -84,6 +96,8 @@ class Manners:
     """Who is let in."""
     is_local: bool = False
     """Whether being on this machine is all that callers need, so that names must be looked at."""
+    forwarded: Collection[str] = ()
+    """Headers that are sent on to upstreams, so that answers depend on them."""
 
 
 @dataclass(slots=True)
@@ -94,6 +108,11 @@ class _Exchange:
     request_id: str
     record: RequestRecord
     media_type: str | None
+    shape: PartsShape | None
+    """In which an answer with parts is taken."""
+    send: Send
+    begun: Delivery | None = None
+    """The answer, where some of it has left already."""
 
 
 Reply = tuple[Response, dict[str, Any]]
@@ -129,8 +148,10 @@ class GraphQLEndpoint:
         self._body = body
         self._manners = manners or Manners()
         self._statuses = StatusTable(self._manners.status_codes)
-        proofs = ", Authorization, X-API-Key" if self._manners.door.is_guarded else ""
-        self._vary = f"Accept{proofs}"
+        proofs = ("Authorization", "X-API-Key") if self._manners.door.is_guarded else ()
+        known = {name.lower() for name in proofs}
+        forwarded = sorted(name for name in self._manners.forwarded if name not in known)
+        self._vary = ", ".join(("Accept", *proofs, *forwarded))
         self._methods = ("POST",) if self._manners.gets == "off" else ("GET", "HEAD", "POST")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,28 +162,30 @@ class GraphQLEndpoint:
         if self._page is not None and request.method in _READS and names_html(accept):
             response = self._page(scope.get("root_path", ""))
         else:
-            response = await self._observed(request, request_id, answer_type(accept))
+            response = await self._observed(request, request_id, accept, send)
         response.headers["x-request-id"] = request_id
         await response(scope, receive, send)
 
     async def _observed(
-        self, request: Request, request_id: str, media_type: str | None
+        self, request: Request, request_id: str, accept: str, send: Send
     ) -> Response:
         """Answer a request and tell how it ended, whatever happens."""
         record = self._observer.request_started(request_id, request.headers.getlist("traceparent"))
-        exchange = _Exchange(request, request_id, record, media_type)
+        shape = parts_shape(accept) if request.method != "HEAD" else None
+        exchange = _Exchange(request, request_id, record, answer_type(accept), shape, send)
         end = RequestEnd(RequestOutcome.FAILED, _FAILED)
         try:
             response, answer = await self._answered(exchange)
             end = RequestEnd.of_answer(answer, response.status_code)
         except (ClientDisconnect, ClientGone):
             end = RequestEnd(RequestOutcome.CLIENT_GONE, _CLIENT_GONE)
-            response = Response(status_code=_CLIENT_GONE)  # nobody is there to read it
+            # Nobody is there to read it.
+            response = exchange.begun or Response(status_code=_CLIENT_GONE)
         except Exception:  # noqa: BLE001  a bug of ours, which is told in our own form
             _log.exception("unexpected failure in request %s", request_id)
             said = f"Something went wrong in the gateway; its log has more under {request_id}."
             answer = refused(request_id, said, code="INTERNAL")
-            response = self._response(exchange, answer, _FAILED)
+            response = exchange.begun or self._response(exchange, answer, _FAILED)
             end = RequestEnd.of_answer(answer, _FAILED)
         finally:
             self._observer.request_finished(record, end)
@@ -195,8 +218,13 @@ class GraphQLEndpoint:
         time = self._time_for(request)
         session = self._begin(exchange.request_id, time, request.headers, caller)
         exchange.record.operation_name = operation.name
+        run = session.run if exchange.shape is None else session.run_in_parts
         with self._admission.place():
-            result = await while_connected(request.receive, session.run(operation))
+            result = await while_connected(request.receive, run(operation))
+            if isinstance(result, Parts):
+                reply = await self._delivered(exchange, session, result)
+                await documents.ran(asked)
+                return reply
         answer = formatted(result, lambda error: self._present(error, exchange.request_id))
         extensions = session.extensions()
         if extensions:
@@ -205,6 +233,27 @@ class GraphQLEndpoint:
             await documents.ran(asked)
         status = self._statuses.of_result(result, answer, exchange.media_type)
         return self._response(exchange, answer, status, session.headers()), answer
+
+    async def _delivered(self, exchange: _Exchange, session: Session, parts: Parts) -> Reply:
+        """Send an answer in parts while they are made; returns when the last one is ready."""
+        headers = {
+            **session.headers(),
+            "vary": self._vary,
+            "x-request-id": exchange.request_id,
+        }
+        response = exchange.begun = Delivery(exchange.shape or PartsShape.PATCHES, headers)
+        response.begin(exchange.send)
+        making = response.make(
+            parts, lambda error: self._present(error, exchange.request_id), session.extensions
+        )
+        try:
+            answer = await while_connected(exchange.request.receive, making)
+        except BaseException:
+            response.abandon()
+            raise
+        finally:
+            await parts.close()
+        return response, answer
 
     async def _asked(self, request: Request) -> Parameters:
         """Return what the request asks for; raises BadRequest and Overloaded."""

@@ -8,7 +8,14 @@ Invariant: the same schema gives the same bytes; both forms end with a line feed
 import json
 from typing import Any, Literal
 
-from graphql import GraphQLSchema, introspection_from_schema, is_abstract_type
+from graphql import (
+    ExecutionResult,
+    GraphQLSchema,
+    experimental_execute_incrementally,
+    get_introspection_query,
+    is_abstract_type,
+    parse,
+)
 
 from casegraph.graph.schema import Schema, sdl
 
@@ -29,7 +36,19 @@ def exported(schema: Schema, form: Format) -> str:
 
 def _introspection(schema: GraphQLSchema) -> Any:
     """Return what the whole introspection query answers, as its `data`."""
-    return introspection_from_schema(schema)
+    # Not `introspection_from_schema`, which refuses schemas that have @defer.
+    query = get_introspection_query(
+        specified_by_url=True,
+        directive_is_repeatable=True,
+        schema_description=True,
+        input_value_deprecation=True,
+        experimental_directive_deprecation=True,
+        one_of=True,
+    )
+    result = experimental_execute_incrementally(schema, parse(query))
+    if not isinstance(result, ExecutionResult) or result.errors:
+        raise AssertionError(result)
+    return result.data
 
 
 def _possible_types(schema: GraphQLSchema) -> dict[str, list[str]]:

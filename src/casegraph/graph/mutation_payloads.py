@@ -57,6 +57,7 @@ CODES = {
     "RATE_LIMITED": "The upstream asks for a pause.",
     "UPSTREAM_CONTRACT": "The upstream's answer is not what its documentation says.",
     "UPSTREAM_NOT_CONFIGURED": "This gateway is not connected to that upstream.",
+    "CREDENTIALS_MISSING": "That upstream is asked as the caller, who brought no credential.",
     "LIMIT_EXCEEDED": "A bound of the gateway was met before anything was written.",
 }
 
@@ -112,8 +113,10 @@ class FieldDifference:
     is_requested: bool = strawberry.field(description="Whether this mutation changes the field.")
 
 
-@strawberry.type(description="Somebody else's change of a case that a mutation has met.")
-class CaseConflict:
+@strawberry.interface(
+    name="Conflict", description="Somebody else's change that a mutation has met."
+)
+class AnyConflict:
     """Field source: a result that has a conflict."""
 
     @resolved(description="What happened, and whether anything was written.")
@@ -131,11 +134,21 @@ class CaseConflict:
         """Take them from the conflict."""
         return _conflict(root).fields
 
-    @resolved(description="Whether the case does not exist any more.")
+    @resolved(description="Whether what was to be changed does not exist any more.")
     @staticmethod
     def is_gone(root: strawberry.Parent[Any]) -> bool:
         """Take it from the conflict."""
         return _conflict(root).is_gone
+
+
+@strawberry.type(description="Somebody else's change of a case that a mutation has met.")
+class CaseConflict(AnyConflict):
+    """Field source: a result of a case that has a conflict."""
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        """Take every result: no field is of the interface's own type."""
+        return isinstance(obj, Result)
 
     @resolved(
         graphql_type=Case | None,
@@ -148,29 +161,13 @@ class CaseConflict:
 
 
 @strawberry.type(description="Somebody else's change of a rating that a mutation has met.")
-class RatingConflict:
-    """Field source: a result that has a conflict."""
+class RatingConflict(AnyConflict):
+    """Field source: a result of a rating that has a conflict."""
 
-    @resolved(description="What happened.")
-    @staticmethod
-    def message(root: strawberry.Parent[Any]) -> str:
-        """Take it from the conflict."""
-        return _conflict(root).message
-
-    @resolved(
-        graphql_type=list[FieldDifference],
-        description="The fields that differ, each with both values.",
-    )
-    @staticmethod
-    def fields(root: strawberry.Parent[Any]) -> Any:
-        """Take them from the conflict."""
-        return _conflict(root).fields
-
-    @resolved(description="Whether the rating does not exist any more.")
-    @staticmethod
-    def is_gone(root: strawberry.Parent[Any]) -> bool:
-        """Take it from the conflict."""
-        return _conflict(root).is_gone
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        """Take every result: no field is of the interface's own type."""
+        return isinstance(obj, Result)
 
     @resolved(
         graphql_type=Rating | None,

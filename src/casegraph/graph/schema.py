@@ -7,7 +7,12 @@ in the repository can be compared with it.
 from typing import Any
 
 import strawberry
-from graphql import GraphQLEnumType, GraphQLInputObjectType
+from graphql import (
+    GraphQLDeferDirective,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLStreamDirective,
+)
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
@@ -46,6 +51,8 @@ _ENUM_VALUES = {
     "UserErrorCode": CODES,
 }
 """Descriptions of enum values whose classes live on the wire side, which knows no GraphQL."""
+
+_OF_OPERATIONS = (FRESHNESS, GraphQLDeferDirective, GraphQLStreamDirective)
 
 
 class Schema(strawberry.Schema):
@@ -88,7 +95,7 @@ def build_schema() -> Schema:
                 enum.values[value].description = description
     _mark_one_of(schema)
     # strawberry's own directives of operations run in its executor, which is not used here.
-    schema._schema.directives = (*schema._schema.directives, FRESHNESS)  # noqa: SLF001  as above
+    schema._schema.directives = (*schema._schema.directives, *_OF_OPERATIONS)  # noqa: SLF001  as above
     return schema
 
 

@@ -41,8 +41,11 @@ function withoutTrace(answer) {
 
 async function* watched(answers, name, isKept) {
   for await (const answer of answers) {
-    answered(name, answer);
-    yield isKept ? answer : withoutTrace(answer);
+    // Of an answer in parts several may come at once; what is told of all of it is in the last.
+    const parts = [answer].flat();
+    if (!parts.at(-1)?.hasNext) answered(name, parts.at(-1));
+    if (isKept) yield answer;
+    else yield Array.isArray(answer) ? answer.map(withoutTrace) : withoutTrace(answer);
   }
 }
 
