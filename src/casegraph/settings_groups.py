@@ -16,7 +16,7 @@ from casegraph.edge.decoding import BODY_MAX, BODY_SECONDS
 from casegraph.edge.origins import Gets, is_origin
 from casegraph.edge.persisted import KEEP_SECONDS
 from casegraph.edge.statuses import StatusCodes
-from casegraph.engine.limits import Limits
+from casegraph.engine.limits import ROWS_MAX, CostLimits, Limits
 from casegraph.errors import SettingsInvalid
 from casegraph.linking.rules import LinkRuleError, Rule, parse_rule
 from casegraph.loading.freshness import DEFAULT_WINDOWS, Kind, Windows
@@ -52,6 +52,11 @@ class CacheSettings(Part):
 
     url: SecretStr = Field(
         SecretStr("memory://"), description="`memory://`, or `redis://host:port/db`."
+    )
+    secret: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Key to the digests of forwarded credentials; unset: each process has its own.",
     )
 
 
@@ -192,6 +197,7 @@ class OtelSettings(Part):
 
 
 _DEFAULTS = Limits()
+_COSTS = CostLimits()
 
 
 class LimitSettings(Part):
@@ -230,7 +236,19 @@ class LimitSettings(Part):
         _DEFAULTS.comparisons,
         ge=100,
         le=500_000,
-        description="Units for comparing fields of the same name in validation, about 1 µs each.",
+        description="Units for comparing fields of the same name in validation, 1 to 3 µs each.",
+    )
+    calls: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Upstream calls that an operation could make at most; unset: twice the fuse.",
+    )
+    rows: int = Field(
+        _COSTS.rows,
+        ge=100,
+        le=ROWS_MAX,
+        description="Records that an answer could hold at most, page sizes multiplied.",
     )
     body_bytes: int = Field(
         BODY_MAX, ge=1024, le=16_777_216, description="Largest body of a request."
@@ -241,6 +259,10 @@ class LimitSettings(Part):
     in_flight: int = Field(
         IN_FLIGHT_MAX, ge=1, le=10_000, description="Operations at the same time; others get 503."
     )
+
+    def cost(self, fuse: int) -> CostLimits:
+        """Return what an operation may cost, above the fuse that stops it while it runs."""
+        return CostLimits(2 * fuse if self.calls is None else self.calls, self.rows)
 
     def document(self) -> Limits:
         """Return what the engine is told."""

@@ -20,7 +20,8 @@ from support.raw_client import Heard, call
 from support.rehearsed import until
 
 CLOSED = {
-    f"CASEGRAPH_{name}": "0" for name in ("EXPLORER", "INTROSPECTION", "SUGGESTIONS", "METRICS")
+    f"CASEGRAPH_{name}": "0"
+    for name in ("EXPLORER", "INTROSPECTION", "SUGGESTIONS", "METRICS", "TRACE")
 }
 _CORPUS = Path(__file__).parent.parent / "attacks" / "corpus"
 _ADDRESS = re.compile(r"(http://127\.0\.0\.1:[0-9]+)/graphql\b")

@@ -11,6 +11,7 @@ Invariant: a document that `parsed` returns is within every limit that needs no 
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     ASTValidationRule,
@@ -18,11 +19,14 @@ from graphql import (
     GraphQLError,
     GraphQLSyntaxError,
     OverlappingFieldsCanBeMergedRule,
+    SelectionSetNode,
     ValidationContext,
     parse,
 )
 
+from casegraph.engine.merging import merges_for_certain
 from casegraph.engine.shape import COUNT_MAX, Shape, measured
+from casegraph.engine.validation import ABORTED
 from casegraph.errors import LimitExceeded
 
 INTROSPECTION_DEPTH_MAX = 20
@@ -30,7 +34,6 @@ INTROSPECTION_DEPTH_MAX = 20
 
 _TOO_MANY_TOKENS = "tokens. Parsing aborted."
 _TOO_DEEP = "nested too deeply. Parsing aborted."
-_ABORTED = "Validation aborted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,40 @@ class Limits:
     fields: int = 200
     """In one selection set, fragments expanded; comparing them is quadratic."""
     operations: int = 10
-    comparisons: int = 10_000
-    """Units of graphql-core's budget for comparing fields of the same name, about 1 µs each; it
-    would allow 500,000. Operations written by people need none; thirty components that all ask
-    for the same four fields of one object need 5,000."""
+    comparisons: int = 2_000
+    """Units of graphql-core's budget for comparing fields of the same name, 1 to 3 µs each; it
+    would allow 500,000. None are needed where a name stands for one field on each type, as in
+    operations written by people, however many components ask for the same."""
+
+
+ROWS_MAX = 1_000_000_000
+"""Where the rows of an operation are no longer counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostLimits:
+    """What one operation may cost at most, counted before it is run and with nothing in hand."""
+
+    calls: int = 1_000
+    """Twice the fuse, which counts the calls that are made: half of those that could be are seldom
+    needed, and what stays below the fuse for certain must not be refused."""
+    rows: int = 100_000
+    """A full page of cases with a full page at each of its links, and the case again behind each
+    row, is 62,100; a walk in circles has 390,000 after four links, with pages of the default size.
+    """
+
+    def refusals(self, calls: int, rows: int) -> Iterator[str]:
+        """Yield what is said of each limit that is exceeded."""
+        for name, figure, limit in (
+            ("upstream calls", calls, self.calls),
+            ("rows", rows, self.rows),
+        ):
+            if figure > limit:
+                has = f"more than {ROWS_MAX}" if figure >= ROWS_MAX else f"up to {figure}"
+                yield (
+                    f"The operation asks for too much: {has} {name}, at most {limit} allowed."
+                    " Smaller pages and fewer links are less."
+                )
 
 
 class DocumentRefused(Exception):
@@ -95,6 +128,12 @@ def rules_within(
         def __init__(self, context: ValidationContext) -> None:
             super().__init__(context)
             self.rule_context.remaining_complexity_budget = limits.comparisons
+            self._is_needless = merges_for_certain(context.schema, context.document)
+
+        def enter_selection_set(self, selection_set: SelectionSetNode, *args: Any) -> None:
+            """Compare what has not been proven."""
+            if not self._is_needless:
+                super().enter_selection_set(selection_set, *args)
 
     return tuple(
         WithinBudget if rule is OverlappingFieldsCanBeMergedRule else rule for rule in rules
@@ -103,7 +142,7 @@ def rules_within(
 
 def refuse_aborted(errors: Iterable[GraphQLError], limits: Limits) -> None:
     """Raise DocumentRefused when validation gave up; its findings are then not complete."""
-    if any(error.message == _ABORTED for error in errors):
+    if any(error.message == ABORTED for error in errors):
         raise _refused([_said("comparisons of fields of the same name", None, limits.comparisons)])
 
 

@@ -118,6 +118,8 @@ class Document:
         return self.schema.is_sub_type(abstract, kind)
 
     def _is_wanted(self, node: SelectionNode) -> bool:
+        if not node.directives:
+            return True
         skip = get_directive_values(GraphQLSkipDirective, node, self.variables)
         if skip is not None and skip["if"]:
             return False

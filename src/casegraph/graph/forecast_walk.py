@@ -267,7 +267,7 @@ def _span_of(prospect: Prospect, path: Path, calls: int, keys: int) -> tuple[int
 
 def _feed_state(view: FeedView | None) -> str:
     if view is None or view.state is FeedState.OFF:
-        return ""
+        return "" if view is None or view.reason is None else f"no feed: {view.reason}"
     text = f"feed {view.state.value}"
     if view.state is FeedState.READY and view.total_rows is not None:
         return f"{text}, {view.total_rows} rows"
