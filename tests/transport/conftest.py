@@ -1,4 +1,4 @@
-"""Real exchanges over loopback, both kinds, and calls to send with them."""
+"""Real exchanges over loopback, all kinds, and calls to send with them."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,6 +9,7 @@ from casegraph.transport.calls import Call, Effect
 from casegraph.transport.exchange import ExchangeConfig
 from casegraph.transport.exchange_aiohttp import AiohttpExchange
 from casegraph.transport.exchange_httpx import HttpxExchange
+from casegraph.transport.exchange_lean import LeanExchange
 
 
 async def _opening(kind: Any) -> AsyncIterator[Any]:
@@ -33,15 +34,30 @@ async def open_httpx() -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def open_aiohttp() -> AsyncIterator[Any]:
-    """Open exchanges of the default kind; all are closed when the test ends."""
+    """Open exchanges over aiohttp; all are closed when the test ends."""
     async for opening in _opening(AiohttpExchange):
         yield opening
 
 
-@pytest.fixture(params=["aiohttp", "httpx"])
-def open_exchange(request: pytest.FixtureRequest, open_httpx: Any, open_aiohttp: Any) -> Any:
+@pytest.fixture
+async def open_lean() -> AsyncIterator[Any]:
+    """Open exchanges of the default kind; all are closed when the test ends."""
+    async for opening in _opening(LeanExchange):
+        yield opening
+
+
+@pytest.fixture(params=["lean", "aiohttp"])
+def open_strict(request: pytest.FixtureRequest, open_lean: Any, open_aiohttp: Any) -> Any:
+    """Open an exchange of each kind that leaves no trap of httpx open."""
+    return {"lean": open_lean, "aiohttp": open_aiohttp}[request.param]
+
+
+@pytest.fixture(params=["lean", "aiohttp", "httpx"])
+def open_exchange(
+    request: pytest.FixtureRequest, open_lean: Any, open_aiohttp: Any, open_httpx: Any
+) -> Any:
     """Open an exchange under given bounds, of each kind in turn."""
-    return {"aiohttp": open_aiohttp, "httpx": open_httpx}[request.param]
+    return {"lean": open_lean, "aiohttp": open_aiohttp, "httpx": open_httpx}[request.param]
 
 
 @pytest.fixture

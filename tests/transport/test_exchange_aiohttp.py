@@ -21,20 +21,18 @@ TARGETS = (
 
 
 @pytest.mark.parametrize("target", TARGETS)
-async def test_a_target_is_sent_byte_for_byte(open_aiohttp: Any, call_to: Any, target: str) -> None:
+async def test_a_target_is_sent_byte_for_byte(open_strict: Any, call_to: Any, target: str) -> None:
     """Nothing is quoted anew, nothing resolved, nothing folded together."""
     async with raw_server(always(response(b"[]"))) as server:
-        await open_aiohttp().send(call_to(server.origin, target=target))
+        await open_strict().send(call_to(server.origin, target=target))
         assert [request.target for request in server.requests] == [target]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-async def test_no_header_is_added_to_a_request(
-    open_aiohttp: Any, call_to: Any, method: str
-) -> None:
+async def test_no_header_is_added_to_a_request(open_strict: Any, call_to: Any, method: str) -> None:
     """A body has a length and no type that nobody named; without one only the writing say so."""
     async with raw_server(always(response(b"[]"))) as server:
-        exchange = open_aiohttp()
+        exchange = open_strict()
         for body in (b"{}", b"", None):
             call = call_to(server.origin, method=method, effect=Effect.REPEATABLE, body=body)
             await exchange.send(call)
@@ -49,7 +47,7 @@ async def test_no_header_is_added_to_a_request(
 
 
 async def test_a_second_answer_behind_the_first_is_nobodys_answer(
-    open_aiohttp: Any, call_to: Any
+    open_strict: Any, call_to: Any
 ) -> None:
     """What comes in one piece with an answer and is more than it ends the connection."""
     answers = [response(b"[1]") + response(b"[666]"), response(b"[2]")]
@@ -58,7 +56,7 @@ async def test_a_second_answer_behind_the_first_is_nobodys_answer(
         await visit.send(answers.pop(0))
 
     async with raw_server(answer) as server:
-        exchange = open_aiohttp()
+        exchange = open_strict()
         replies = [await exchange.send(call_to(server.origin)) for _ in range(2)]
         assert (server.connections, len(server.requests)) == (2, 2)
     assert [reply.body for reply in replies] == [b"[1]", b"[2]"]
@@ -70,18 +68,16 @@ async def test_a_second_answer_behind_the_first_is_nobodys_answer(
     ids=["long", "many"],
 )
 async def test_headers_beyond_the_bounds_are_refused(
-    open_aiohttp: Any, call_to: Any, headers: list[str]
+    open_strict: Any, call_to: Any, headers: list[str]
 ) -> None:
     """A header of more than 8 KiB and more than 128 headers are no answer."""
     async with raw_server(once(response(b"[]", *headers))) as server:
         with pytest.raises(UpstreamUnavailable) as caught:
-            await open_aiohttp().send(call_to(server.origin))
+            await open_strict().send(call_to(server.origin))
     assert caught.value.sent
 
 
-async def test_connections_end_when_they_were_idle_too_long(
-    open_aiohttp: Any, call_to: Any
-) -> None:
+async def test_connections_end_when_they_were_idle_too_long(open_strict: Any, call_to: Any) -> None:
     """A kept connection is closed after its time, although no call comes."""
     ended = asyncio.Event()
 
@@ -91,6 +87,6 @@ async def test_connections_end_when_they_were_idle_too_long(
         ended.set()
 
     async with raw_server(answer) as server:
-        await open_aiohttp(keep_alive_seconds=0.05).send(call_to(server.origin))
+        await open_strict(keep_alive_seconds=0.05).send(call_to(server.origin))
         assert not ended.is_set()
         await asyncio.wait_for(ended.wait(), 5)

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from casegraph.errors import CertificateRefused, UpstreamUnavailable
+from casegraph.transport.exchange import ExchangeConfig
+from casegraph.transport.exchange_lean import LeanExchange
 from support.raw_server import for_ever, raw_server, response
 
 DAY = timedelta(days=1)
@@ -242,3 +245,64 @@ async def test_a_handshake_that_hangs_ends_unsent_at_the_connect_time_out(
             with pytest.raises(UpstreamUnavailable) as caught:
                 await exchange.send(call_to(origin))
     assert not caught.value.sent
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run_lean(request: pytest.FixtureRequest) -> Any:
+    """Return what runs a test of the default exchange on each loop."""
+
+    def run(work: Any, **bounds: Any) -> Any:
+        async def opened() -> Any:
+            exchange = LeanExchange(ExchangeConfig(**bounds))
+            try:
+                return await work(exchange)
+            finally:
+                await exchange.close()
+
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            return runner.run(opened())
+
+    return run
+
+
+def test_certificates_are_checked_on_both_loops(
+    run_lean: Any, call_to: Any, authority: Any, tmp_path: Any
+) -> None:
+    """A good one is accepted, one of a stranger refused unsent, on whichever loop."""
+    trusted = authority.write(tmp_path)
+    with served(authority.issue(tmp_path, HERE)) as server:
+        call = call_to(server.origin)
+        assert run_lean(lambda exchange: exchange.send(call), ca_file=trusted).body == b"[]"
+    with served(Authority("Stranger").issue(tmp_path, HERE)) as server:
+        call = call_to(server.origin)
+        with pytest.raises(CertificateRefused):
+            run_lean(lambda exchange: exchange.send(call), ca_file=trusted)
+        assert server.requests == []
+
+
+def test_a_secured_connection_is_kept_on_both_loops(
+    run_lean: Any, call_to: Any, authority: Any, tmp_path: Any
+) -> None:
+    """One handshake serves calls one after the other, and answers of a megabyte come whole."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(authority.issue(tmp_path, HERE))
+    body = b'"' + b"x" * 2**20 + b'"'
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(response(body))
+        writer.close()
+
+    async def calls(exchange: Any) -> list[bytes]:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:
+            origin = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            bodies = [(await exchange.send(call_to(origin))).body for _ in range(3)]
+            await exchange.close()
+            return bodies
+
+    assert run_lean(calls, ca_file=authority.write(tmp_path)) == [body] * 3
+    assert connections == 1

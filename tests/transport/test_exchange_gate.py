@@ -9,6 +9,7 @@ import uvloop
 
 from casegraph.transport.exchange import ExchangeConfig
 from casegraph.transport.exchange_aiohttp import AiohttpExchange
+from casegraph.transport.exchange_lean import LeanExchange
 from support.raw_server import response
 
 POOL = 8
@@ -125,28 +126,33 @@ async def test_hundreds_of_leaving_callers_cost_nothing(open_exchange: Any, call
     await gate(open_exchange, call_to, rounds=1, calls=600)
 
 
-def over_uvloop(call_to: Any, rounds: int, calls: int) -> None:
-    """Hold the default exchange to the gate over the loop that the gateway runs on."""
+both_kinds = pytest.mark.parametrize("kind", [LeanExchange, AiohttpExchange])
 
-    def open_aiohttp(**bounds: Any) -> Any:
-        return AiohttpExchange(ExchangeConfig(**bounds))
+
+def over_uvloop(kind: Any, call_to: Any, rounds: int, calls: int) -> None:
+    """Hold an exchange to the gate over the loop that the gateway runs on."""
+
+    def opening(**bounds: Any) -> Any:
+        return kind(ExchangeConfig(**bounds))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(gate(open_aiohttp, call_to, rounds, calls))
+        runner.run(gate(opening, call_to, rounds, calls))
 
 
-def test_hundreds_of_leaving_callers_cost_nothing_over_uvloop(call_to: Any) -> None:
+@both_kinds
+def test_hundreds_of_leaving_callers_cost_nothing_over_uvloop(kind: Any, call_to: Any) -> None:
     """After 600 calls cancelled within 6 ms, 100 succeed over no more than the pool."""
-    over_uvloop(call_to, rounds=1, calls=600)
+    over_uvloop(kind, call_to, rounds=1, calls=600)
 
 
 @pytest.mark.soak
-def test_thousands_of_leaving_callers_cost_nothing_over_uvloop(call_to: Any) -> None:
+@both_kinds
+def test_thousands_of_leaving_callers_cost_nothing_over_uvloop(kind: Any, call_to: Any) -> None:
     """After each of 5 x 2,000 calls cancelled within 6 ms, 100 succeed over no more than the pool.
 
     A client and a loop that agree on asyncio need not agree here.
     """
-    over_uvloop(call_to, rounds=5, calls=2000)
+    over_uvloop(kind, call_to, rounds=5, calls=2000)
 
 
 @pytest.mark.soak

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from casegraph.errors import UpstreamUnavailable
 from casegraph.transport.calls import Effect
+from casegraph.transport.exchange import ExchangeConfig
+from casegraph.transport.exchange_lean import LeanExchange
 from support.raw_server import for_ever, raw_server, response
 
 AT_ONCE_SECONDS = 0.1
@@ -73,7 +76,7 @@ async def test_the_upstream_sees_a_caller_leave_at_once(
         assert await seen(watched.ended)
 
 
-async def test_a_handshake_ends_with_its_caller(open_aiohttp: Any, call_to: Any) -> None:
+async def test_a_handshake_ends_with_its_caller(open_strict: Any, call_to: Any) -> None:
     """A call that waits for its connection, accepted and never greeted, ends it when cancelled."""
     arrived, ended = asyncio.Event(), asyncio.Event()
 
@@ -86,7 +89,7 @@ async def test_a_handshake_ends_with_its_caller(open_aiohttp: Any, call_to: Any)
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         origin = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        exchange = open_aiohttp(total_seconds=30.0, connect_seconds=30.0)
+        exchange = open_strict(total_seconds=30.0, connect_seconds=30.0)
         call = asyncio.create_task(exchange.send(call_to(origin)))
         await arrived.wait()
         await leave(call)
@@ -94,7 +97,7 @@ async def test_a_handshake_ends_with_its_caller(open_aiohttp: Any, call_to: Any)
 
 
 async def test_a_connection_that_is_never_made_ends_with_its_caller(
-    open_aiohttp: Any, call_to: Any
+    open_strict: Any, call_to: Any
 ) -> None:
     """The slot of a call that nobody accepts is free when its caller has left."""
     with socket.socket() as full:
@@ -105,7 +108,7 @@ async def test_a_connection_that_is_never_made_ends_with_its_caller(
         for each in filler:
             each.settimeout(0)
             each.connect_ex(address)
-        exchange = open_aiohttp(pool=1, total_seconds=30.0, connect_seconds=30.0)
+        exchange = open_strict(pool=1, total_seconds=30.0, connect_seconds=30.0)
         call = asyncio.create_task(exchange.send(call_to(f"http://127.0.0.1:{address[1]}")))
         await asyncio.wait([call], timeout=0.05)
         await leave(call)
@@ -174,13 +177,13 @@ async def test_what_is_not_sent_yet_stays_unsent(open_exchange: Any, call_to: An
 
 
 async def test_an_answer_before_the_end_of_the_request_ends_the_connection(
-    open_aiohttp: Any, call_to: Any
+    open_strict: Any, call_to: Any
 ) -> None:
     """An upstream that refuses a body it has not read is understood, and left alone."""
     refused = response(b"{}", status="413 Too Large")
     async with reading_late(refused) as (origin, _arrived, go, task):
         large = call_to(origin, method="PUT", effect=Effect.REPEATABLE, body=b"x" * LARGE)
-        reply = await open_aiohttp(total_seconds=30.0).send(large)
+        reply = await open_strict(total_seconds=30.0).send(large)
         go.set()
         assert (reply.status, reply.body) == (413, b"{}")
         assert await asyncio.wait_for(task, 5) < LARGE
@@ -210,3 +213,30 @@ async def test_a_closed_exchange_sends_nothing(open_exchange: Any, call_to: Any)
             await exchange.send(call_to(server.origin))
         assert server.connections == 0
     assert not caught.value.sent
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        test_a_handshake_ends_with_its_caller,
+        test_a_connection_that_is_never_made_ends_with_its_caller,
+        test_what_is_not_sent_yet_stays_unsent,
+        test_closing_ends_whoever_waits,
+    ],
+)
+def test_the_default_exchange_leaves_nothing_behind_over_uvloop(left: Any, call_to: Any) -> None:
+    """What holds on asyncio's own loop holds on the one that the gateway runs on."""
+
+    async def run() -> None:
+        opened: list[LeanExchange] = []
+
+        def opening(**bounds: Any) -> LeanExchange:
+            opened.append(LeanExchange(ExchangeConfig(**bounds)))
+            return opened[-1]
+
+        await left(opening, call_to)
+        for exchange in opened:
+            await exchange.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

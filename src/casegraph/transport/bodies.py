@@ -33,17 +33,32 @@ _BODILESS = frozenset({204, 304})
 
 def check_sendable(call: Call) -> None:
     """Refuse what HTTP does not allow, and a path that climbs; repeats no value."""
-    address = _ORIGIN.fullmatch(call.origin) and _TARGET.fullmatch(call.target)
-    headers = all(
-        _HEADER_NAME.fullmatch(name)
-        and _HEADER_VALUE.fullmatch(value)
-        and name.lower() not in _FRAMING
-        for name, value in call.headers.items()
-    )
-    if not (address and headers and _METHOD.fullmatch(call.method)):
+    headers = all(is_header(name, value) for name, value in call.headers.items())
+    if not (_ORIGIN.fullmatch(call.origin) and headers and is_method(call.method)):
+        raise InvalidArgument(f"{call.upstream}: this cannot be sent.")
+    check_target(call)
+
+
+def check_target(call: Call) -> None:
+    """Refuse a target that HTTP does not allow, and a path that climbs; repeats no value."""
+    if not _TARGET.fullmatch(call.target):
         raise InvalidArgument(f"{call.upstream}: this cannot be sent.")
     if _CLIMBING.search(call.target.partition("?")[0]):
         raise InvalidArgument(f"{call.upstream}: this would leave the upstream's own paths.")
+
+
+def is_method(method: str) -> bool:
+    """Say whether this is a method as we send them."""
+    return _METHOD.fullmatch(method) is not None
+
+
+def is_header(name: str, value: str) -> bool:
+    """Say whether a caller's header may be sent: it injects nothing and does not frame."""
+    return (
+        _HEADER_NAME.fullmatch(name) is not None
+        and _HEADER_VALUE.fullmatch(value) is not None
+        and name.lower() not in _FRAMING
+    )
 
 
 def outgoing(call: Call) -> dict[str, str]:

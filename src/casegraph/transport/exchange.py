@@ -1,7 +1,7 @@
 """The one-method seam to the network, and its bounds; clients stand in modules of their own.
 
-Only `exchange_aiohttp` and `exchange_httpx` know an HTTP client, and only wiring knows which of
-the two is used.
+Only `exchange_lean`, `exchange_aiohttp` and `exchange_httpx` know an HTTP client, `exchange_choice`
+knows them by name, and only wiring knows which of them is used.
 Invariant: an exchange is safe to be cancelled at any moment: no later call pays for it.
 """
 

@@ -1,4 +1,4 @@
-"""One request on the wire over httpx, for those who want no other client (see exchange_aiohttp).
+"""One request on the wire over httpx, for those who want no other client (see exchange_lean).
 
 Behind the one method `send` stands httpx's connection pool, without httpx's client object: no
 cookies, no redirects, no proxies or credentials from the environment, no merged headers.

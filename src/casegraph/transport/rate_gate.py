@@ -59,6 +59,7 @@ class RateGate:
         self._random = random
         self._sleep = sleep
         self._others = others or OwnPause()
+        self._is_alone = others is None
         self._on_wait = on_wait
         self._not_before = float("-inf")
 
@@ -119,6 +120,8 @@ class RateGate:
             self._others.hold(pause)
 
     async def _ask_others(self) -> None:
+        if self._is_alone:
+            return
         left = await self._others.left()
         # One that ends before ours does is the same one, told by us or by who told us.
         if left > 0 and self._clock() + left > self._not_before:

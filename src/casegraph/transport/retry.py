@@ -124,7 +124,8 @@ class Retry:
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call, again where that is right; the upstream's last word stands."""
-        call = replace(call, attempt=1)
+        if call.attempt != 1:
+            call = replace(call, attempt=1)
         result = await self._attempt(call)
         if not _is_refusal(result):
             self._budget.first_attempt()

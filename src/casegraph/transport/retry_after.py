@@ -15,7 +15,11 @@ _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?", re.ASCII)
 _LONGEST_TEXT = 64
 _EPOCH_FROM = 1_000_000_000.0
 """A quota reset above this is a moment in epoch seconds, below it a number of seconds."""
-_QUOTA_PREFIXES = ("x-ratelimit-", "ratelimit-", "x-rate-limit-")
+_QUOTAS = tuple(
+    (f"{prefix}-remaining", f"{prefix}-reset")
+    for prefix in ("x-ratelimit", "ratelimit", "x-rate-limit")
+)
+"""The pairs of headers in which vendors tell what is left of a quota, and when it is full again."""
 
 
 def retry_after_seconds(
@@ -42,9 +46,9 @@ def names_a_wait(headers: Mapping[str, str]) -> bool:
 def quota_pause(headers: Mapping[str, str], wall_clock: Callable[[], datetime]) -> float | None:
     """Return the wait that an exhausted quota means, in seconds; None when calls are left."""
     pauses = [
-        _reset_seconds(headers.get(prefix + "reset", ""), wall_clock)
-        for prefix in _QUOTA_PREFIXES
-        if headers.get(prefix + "remaining", "").strip() == "0"
+        _reset_seconds(headers.get(reset, ""), wall_clock)
+        for remaining, reset in _QUOTAS
+        if remaining in headers and headers[remaining].strip() == "0"
     ]
     return max((pause for pause in pauses if pause is not None), default=None)
 
