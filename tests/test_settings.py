@@ -9,7 +9,7 @@ import pytest
 from casegraph.app import create_gateway
 from casegraph.errors import SettingsInvalid
 from casegraph.settings import Settings, load_settings, table, unknown_variables
-from casegraph.wiring import wire_links
+from casegraph.wiring_loading import wire_links
 from support.settings_samples import SAMPLES
 
 COMPLETE = {

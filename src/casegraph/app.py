@@ -3,7 +3,7 @@
 The way of a request:
 
     edge.endpoint     request → operation; answer → bytes
-    engine.standard   operation → checked document → execution
+    engine            operation → checked document → plan → execution
     graph             one resolver per field that is more than an attribute
     loading           what the request needs, each thing once; look-ups shared by the process
     linking           who is the same case, pure
@@ -11,8 +11,8 @@ The way of a request:
     transport         one call made safe: deadline → retry → rate gate → breaker → bulkhead →
                       credentials → exchange
 
-Invariant: only this module, its helpmate `wiring` and the commands know the settings; everything
-below is handed what it needs.
+Invariant: only what puts a gateway together knows the settings (here, `wiring`, `entrance` and the
+commands); everything below is handed what it needs.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,16 @@ from casegraph.edge.origins import cross_origin
 from casegraph.edge.persisted import Documents, Registered
 from casegraph.edge.safe_headers import SafeHeaders
 from casegraph.edge.trusted import TrustedDocument, TrustedDocumentsError, read_trusted
+from casegraph.engine.compiled import CompiledEngine
+from casegraph.engine.shadow import ShadowedEngine
 from casegraph.engine.standard import Operation, StandardEngine
-from casegraph.entrance import Entrance, open_entrance
+from casegraph.entrance import Entrance, forwarded_headers, open_entrance
 from casegraph.errors import SettingsInvalid
 from casegraph.graph.examples import ExampleQuery
 from casegraph.graph.failures import present
+from casegraph.graph.forecast_bound import OperationCosts
 from casegraph.graph.forecast_plan import Forecast
+from casegraph.graph.freshness import FRESHNESS
 from casegraph.graph.schema import Schema, build_schema, sdl
 from casegraph.graph.scopes import ScopeTable
 from casegraph.loading.access.planning import Access
@@ -57,14 +62,15 @@ from casegraph.loading.kept_store import MemoryStore, Store, open_store
 from casegraph.loading.links import Links
 from casegraph.loading.lookups import LookUps
 from casegraph.loading.reads import Shared
-from casegraph.loading.scope import DataScope
+from casegraph.loading.scope import NOBODY, DataScope
 from casegraph.reporting import Reporting, open_reporting
 from casegraph.sessions import Sessions
 from casegraph.settings import Settings
 from casegraph.settings_groups import PREFIX
 from casegraph.telemetry.event_loop import watch_event_loop
 from casegraph.telemetry.metrics import Metrics
-from casegraph.wiring import Wired, start_feeds, wire, wire_feeds, wire_links
+from casegraph.wiring import Wired, wire
+from casegraph.wiring_loading import start_feeds, wire_feeds, wire_links
 from casegraph.writing.forgetting import Forgetting
 from casegraph.writing.opening import open_writes
 from casegraph.writing.writes import Writes
@@ -103,6 +109,8 @@ class Gateway:
 
     async def close(self) -> None:
         """Close the parts in the order in which they use each other."""
+        if isinstance(self.sessions.engine, ShadowedEngine):
+            await self.sessions.engine.close()
         await self.writes.close()
         await self.links.close()
         await self.feeds.close()
@@ -124,16 +132,22 @@ def create_gateway(settings: Settings) -> Gateway:
     kept = Kept(store, settings.freshness.windows(), flight_seconds=seconds)
     feeds = wire_feeds(settings, wired.sources)
     access = Access(kept, wired.learned, wired.lanes, feeds)
-    scope = DataScope(wired.tenants)
-    look_ups = LookUps(wired.sources, kept, scope)
+    forwarded = forwarded_headers(settings)
+    scope = DataScope(wired.tenants, identities=dict.fromkeys(forwarded.names, NOBODY))
+    look_ups = LookUps(wired.sources, kept)
     links = Links(link_config, wired.sources, look_ups, time.monotonic)
     schema = build_schema()
-    engine = StandardEngine(
+    engine = _engine(settings, reporting.metrics)(
         schema._schema,  # noqa: SLF001  strawberry offers no other way to graphql-core's schema
         introspection=settings.on_loopback(settings.introspection),
         suggestions=settings.on_loopback(settings.suggestions),
         limits=settings.limits.document(),
         needs=ScopeTable(schema._schema).needs,  # noqa: SLF001  as above
+        cost=OperationCosts(
+            schema._schema,  # noqa: SLF001  as above
+            link_config,
+            settings.limits.cost(settings.fuse_calls),
+        ).of,
     )
     writes = open_writes(
         wired.sources,
@@ -150,6 +164,7 @@ def create_gateway(settings: Settings) -> Gateway:
             traces=settings.on_loopback(settings.trace),
             fuse_calls=settings.fuse_calls,
             writes=writes,
+            forwarded=forwarded,
         ),
         wired=wired,
         kept=kept,
@@ -162,12 +177,29 @@ def create_gateway(settings: Settings) -> Gateway:
     )
 
 
+def _engine(settings: Settings, metrics: Metrics) -> Callable[..., StandardEngine]:
+    """Return the class of what runs operations."""
+    directives = frozenset({FRESHNESS.name})
+    if settings.engine_shadow:
+        return partial(
+            ShadowedEngine,
+            share=settings.engine_shadow,
+            told=metrics.engines_compared,
+            answers=settings.engine,
+            directives=directives,
+        )
+    if settings.engine == "standard":
+        return StandardEngine
+    return partial(CompiledEngine, directives=directives)
+
+
 def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Starlette:
     """Return the gateway as an ASGI app; raises SettingsInvalid for settings that cannot work."""
     entrance = open_entrance(settings)
     gateway = create_gateway(settings)
     explorer = _explorer(settings, examples)
     readiness = Readiness()
+    origins, forwarded = settings.http.origins or (), gateway.sessions.forwarded.names.values()
     endpoint = GraphQLEndpoint(
         gateway.sessions.begin,
         present,
@@ -179,15 +211,16 @@ def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Sta
         manners=Manners(
             settings.http.status_codes,
             settings.http.get or ("open" if settings.is_loopback() else "guarded"),
-            settings.http.origins or (),
+            origins,
             gateway.documents,
             entrance.door,
             is_local=settings.is_loopback() and not entrance.door.is_guarded,
+            forwarded=frozenset(forwarded),
         ),
     )
     app = Starlette(
         routes=[
-            Route("/graphql", endpoint, middleware=cross_origin(settings.http.origins or ())),
+            Route("/graphql", endpoint, middleware=cross_origin(origins, forwarded)),
             *health_routes(readiness),
             *_metrics_route(settings, gateway.reporting.metrics),
             *_schema_route(settings, gateway.schema, entrance.door),

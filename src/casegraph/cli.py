@@ -22,6 +22,7 @@ from rich.console import Console
 from casegraph.app import create_app, create_gateway
 from casegraph.checks import Finding, check_upstreams
 from casegraph.edge.api_keys import ApiKeysError, new_key
+from casegraph.engine.compiled.text import Explained
 from casegraph.engine.standard import Operation
 from casegraph.errors import SettingsInvalid
 from casegraph.graph.examples import ExampleQuery, examples
@@ -222,20 +223,25 @@ def explain(
     operation: Annotated[str | None, typer.Option(help="Which operation of several.")] = None,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print how it would be run.")] = False,
+    code: Annotated[bool, typer.Option("--code", help="Print the code that would run it.")] = False,
 ) -> None:
     """Tell which upstream calls a document would cost, without making any."""
     asked = _operation(document, variables, operation)
     settings, _ = _settings_or_sandbox(config)
-    plan, answer = asyncio.run(_explain(settings, asked))
-    if plan is None:
+    forecast, answer, compiled = asyncio.run(_explain(settings, asked))
+    if forecast is None:
         for error in answer["errors"]:
             _err.print(f"casegraph: {error['message']}", markup=False)
         raise typer.Exit(1)
+    if plan or code:
+        sys.stdout.write("\n".join(compiled.shown(plan=plan, code=code)))
+        return
     if as_json:
         shown = answer["extensions"]["explain"]
         sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
         return
-    for line in lines(plan):
+    for line in lines(forecast):
         sys.stdout.write(f"{line}\n")
 
 
@@ -346,10 +352,11 @@ async def _run_query(settings: Settings, operation: Operation) -> str:
 
 async def _explain(
     settings: Settings, operation: Operation
-) -> tuple[Forecast | None, dict[str, Any]]:
+) -> tuple[Forecast | None, dict[str, Any], Explained]:
     gateway = create_gateway(settings)
     try:
-        return await gateway.explain(operation, "command-line")
+        forecast, answer = await gateway.explain(operation, "command-line")
+        return forecast, answer, Explained(gateway.sessions.engine, operation)
     finally:
         await gateway.close()
 

@@ -14,7 +14,9 @@ from typing import Any
 
 from casegraph.edge.cache_control import accepted, answer_headers
 from casegraph.edge.decoding import BadRequest
+from casegraph.edge.forwarded import ForwardedHeaders
 from casegraph.edge.identity import ANYONE, Identity
+from casegraph.engine.incremental import Parts
 from casegraph.engine.scopes import AuthScope
 from casegraph.engine.standard import Operation, Result, StandardEngine, definition_of
 from casegraph.graph.context import RequestContext
@@ -28,6 +30,7 @@ from casegraph.loading.reads import Reads, Shared
 from casegraph.telemetry.waterfall import Waterfall, current_waterfall
 from casegraph.transport.allowance import Allowance, call_allowance
 from casegraph.transport.deadline import request_deadline
+from casegraph.transport.forwarded import callers_proofs
 from casegraph.writing.writes import Writes
 
 EXPLAIN_HEADER = "x-casegraph-explain"
@@ -48,6 +51,15 @@ class GatewaySession:
         """Return data and errors."""
         result = await self.engine.run(operation, self.context)
         self._is_whole = not result.errors
+        return result
+
+    async def run_in_parts(self, operation: Operation) -> Result | Parts:
+        """Return the same, or parts where the operation puts something off.
+
+        How old those are is not known when their headers leave, so nobody is to keep them.
+        """
+        result = await self.engine.run_in_parts(operation, self.context)
+        self._is_whole = isinstance(result, Result) and not result.errors
         return result
 
     def headers(self) -> Mapping[str, str]:
@@ -113,6 +125,10 @@ class PlanSession:
         )
         return Result(None, None)
 
+    async def run_in_parts(self, operation: Operation) -> Result:
+        """Return the same: a plan has no parts."""
+        return await self.run(operation)
+
     def headers(self) -> Mapping[str, str]:
         """Return that nobody is to keep it: the next plan may be another."""
         return {"cache-control": "no-store"}
@@ -134,6 +150,8 @@ class Sessions:
     """Upstream calls that one request may make."""
     writes: Writes | None = None
     """None where nothing may be written."""
+    forwarded: ForwardedHeaders = field(default_factory=lambda: ForwardedHeaders({}))
+    """Which headers are callers' own credentials for upstreams."""
 
     def begin(
         self,
@@ -153,7 +171,7 @@ class Sessions:
         waterfall = Waterfall() if is_traced else None
         current_waterfall.set(waterfall)
         kept = self.shared.kept
-        asking = Asking(self.shared.scope, accepted(headers), Ledger())
+        asking = self._asking(headers)
         context = RequestContext(
             asking, request_id, partial(Reads, self.shared), kept.now, self.writes, caller.name
         )
@@ -164,8 +182,18 @@ class Sessions:
         request_deadline.set(time.monotonic() + seconds)
         call_allowance.set(Allowance(self.fuse_calls))
         current_waterfall.set(None)
-        asking = Asking(self.shared.scope, accepted(headers), Ledger())
-        return PlanSession(self.engine, Outlook(self.shared, asking), self.fuse_calls)
+        return PlanSession(
+            self.engine, Outlook(self.shared, self._asking(headers)), self.fuse_calls
+        )
+
+    def _asking(self, headers: Mapping[str, str]) -> Asking:
+        """Return in whose name a request reads; its credentials travel beside it."""
+        proofs = self.forwarded.proofs(headers)
+        callers_proofs.set(proofs)
+        scope = self.shared.scope.of_caller(
+            {upstream: proof.identity for upstream, proof in proofs.items()}
+        )
+        return Asking(scope, accepted(headers), Ledger())
 
     def _check_explain(self, wanted: str, *, may: bool) -> None:
         """Refuse what would otherwise run an operation that was not to be run."""

@@ -2,8 +2,8 @@
 
 Environment variables start with `CASEGRAPH_` and use `__` for nesting; they win over the file that
 `--config` or `CASEGRAPH_CONFIG` names.
-Invariant: a setting that cannot work ends the start and is named; secrets print as stars. Only
-`app`, its helpmate `wiring` and the commands import this module.
+Invariant: a setting that cannot work ends the start and is named; secrets print as stars. Only what
+puts a gateway together (`app`, `wiring`, `entrance`, the commands) imports this module.
 """
 
 import os
@@ -79,8 +79,17 @@ class Settings(BaseSettings):
         le=60,
         description="After SIGTERM: time not ready but still answering; unset: 5, on loopback 0.",
     )
-    exchange: Literal["aiohttp", "httpx"] = Field(
-        "aiohttp", description="The HTTP client behind all upstream calls."
+    engine: Literal["compiled", "standard"] = Field(
+        "compiled", description="What runs queries: compiled plans, or graphql-core's executor."
+    )
+    engine_shadow: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of queries that the other engine runs too, to compare the answers.",
+    )
+    exchange: Literal["lean", "aiohttp", "httpx"] = Field(
+        "lean", description="The HTTP client behind all upstream calls; `lean` is our own."
     )
     explorer: bool | None = Field(
         None, description="Serve GraphiQL; unset: only when listening on loopback."
@@ -158,10 +167,7 @@ class Settings(BaseSettings):
 
     def is_loopback(self) -> bool:
         """Return whether only this machine can ask."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
     def of_one_worker(self, workers: int) -> Self:
         """Return the settings of one of several processes; raises SettingsInvalid.
@@ -190,6 +196,14 @@ class Settings(BaseSettings):
         return self.is_loopback() if chosen is None else chosen
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host's name or address is this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _check_auth(auth: AuthSettings) -> None:
     missing = auth.jwt.missing()
     if missing:
@@ -210,6 +224,9 @@ def _check_upstream(name: str, upstream: UpstreamSettings) -> None:
     if missing:
         names = ", ".join(prefix + key.upper() for key in missing)
         raise SettingsInvalid(f"{names}: not set, although {prefix}URL is.")
+    if upstream.forward_header and getattr(upstream, "feed", None) == "eager":
+        said = f"{prefix}FEED: eager, although {prefix}FORWARD_HEADER is set"
+        raise SettingsInvalid(f"{said}; before a caller comes there is nobody to ask as.")
     token_url = getattr(upstream, "token_url", None)
     if token_url is not None:
         split_base(f"{prefix}TOKEN_URL", token_url)

@@ -100,13 +100,13 @@ async def test_a_trusted_document_is_checked_once(
 ) -> None:
     """And for good, whatever others run in between."""
     checks: list[object] = []
-    validate = standard.validate
+    validate = standard.validated
 
     def counted(*args: object, **more: object) -> object:
         checks.append(args)
         return validate(*args, **more)
 
-    monkeypatch.setattr(standard, "validate", counted)
+    monkeypatch.setattr(standard, "validated", counted)
     engine = StandardEngine(schema)
     for _ in range(3):
         await engine.run(Operation(BIG, is_trusted=True), None)

@@ -8,10 +8,10 @@ is meant; the memory for documents is bounded, in number and through the limits 
 the limits refuse never enters it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from graphql import (
     DocumentNode,
@@ -21,13 +21,14 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    execute,
+    experimental_execute_incrementally,
     get_operation_ast,
     specified_rules,
-    validate,
 )
+from graphql.execution import Executor
 from graphql.execution.values import VariableValues, get_variable_values
 
+from casegraph.engine.incremental import Parts, execute_in_parts, mentions_parts, negative_count
 from casegraph.engine.limits import (
     DocumentRefused,
     Limits,
@@ -37,7 +38,8 @@ from casegraph.engine.limits import (
 )
 from casegraph.engine.memory import DocumentMemory
 from casegraph.engine.scopes import ALL_SCOPES, Needs
-from casegraph.errors import PermissionDenied
+from casegraph.engine.validation import validated
+from casegraph.errors import LimitExceeded, PermissionDenied
 from casegraph.telemetry.observer import current_request
 from casegraph.telemetry.vocabulary import OperationType as Told
 
@@ -74,6 +76,17 @@ NeedsOf: TypeAlias = Callable[[DocumentNode], Mapping[str | None, Needs]]
 """Finds the scopes that the operations of a valid document need, by name."""
 
 
+class DocumentCost(Protocol):
+    """What the operations of one document can cost, which depends on their variables."""
+
+    def refusals(self, name: str | None, variables: Mapping[str, Any]) -> Sequence[str]:
+        """Return what is said against running the operation of a name, nothing if it may run."""
+
+
+CostOf: TypeAlias = Callable[[DocumentNode], DocumentCost]
+"""Finds what the operations of a valid document can cost."""
+
+
 def _needs_nothing(_document: DocumentNode) -> Mapping[str | None, Needs]:
     return {}
 
@@ -94,6 +107,8 @@ class Checked:
     """Operation names with which it would change something; known of invalid ones as well."""
     needs: Mapping[str | None, Needs] = field(default_factory=dict)
     """What each operation of a valid document needs, by name."""
+    cost: DocumentCost | None = None
+    """None where it may cost what it likes: of invalid documents, and of trusted ones."""
 
 
 class StandardEngine:
@@ -111,8 +126,10 @@ class StandardEngine:
         suggestions: bool = True,
         limits: Limits | None = None,
         needs: NeedsOf | None = None,
+        cost: CostOf | None = None,
     ) -> None:
         self._schema = schema
+        self._cost_of = cost
         self._needs_of = needs or _needs_nothing
         self._limits = limits or Limits()
         self._hide_suggestions = not suggestions
@@ -144,7 +161,10 @@ class StandardEngine:
         if checked.document is None or checked.errors:
             return ExecutionResult(None, list(checked.errors))
         refusal = _unclear(checked.document, operation.name) or _denied(checked, operation)
-        return checked.document if refusal is None else ExecutionResult(None, [refusal])
+        if refusal is None and mentions_parts(operation.query):
+            refusal = self._miscounted(checked.document, operation)
+        refusals = [refusal] if refusal is not None else _too_costly(checked, operation)
+        return ExecutionResult(None, refusals) if refusals else checked.document
 
     def coerced(
         self, definition: OperationDefinitionNode, operation: Operation
@@ -160,11 +180,15 @@ class StandardEngine:
         return values if isinstance(values, VariableValues) else ExecutionResult(None, values)
 
     async def run(self, operation: Operation, context: Any) -> ExecutionResult:
-        """Return data and errors, or the answer that refuses the operation; raises ReadsOnly."""
+        """Return data and errors, or the answer that refuses the operation; raises ReadsOnly.
+
+        What the document puts off with @defer and @stream comes with the rest.
+        """
         document = self.prepared(operation)
         if isinstance(document, ExecutionResult):
             return document
-        result = execute(
+        # `execute` refuses schemas that have @defer; this executor is the one that ignores it.
+        result = experimental_execute_incrementally(
             self._schema,
             document,
             context_value=context,
@@ -172,8 +196,34 @@ class StandardEngine:
             operation_name=operation.name,
             max_coercion_errors=ERRORS_MAX - 1,
             hide_suggestions=self._hide_suggestions,
+            executor_class=Executor,
         )
         return await _settled(result)
+
+    async def run_in_parts(self, operation: Operation, context: Any) -> ExecutionResult | Parts:
+        """Return the answer like `run`, or in parts where a query puts something off."""
+        if not mentions_parts(operation.query):
+            return await self.run(operation, context)
+        document = self.prepared(operation)
+        if isinstance(document, ExecutionResult):
+            return document
+        if definition_of(document, operation).operation is not OperationType.QUERY:
+            # A later mutation of the operation must not overtake what an earlier one put off.
+            return await self.run(operation, context)
+        return await execute_in_parts(
+            self._schema,
+            document,
+            context_value=context,
+            raw_variable_values=dict(operation.variables or {}),
+            operation_name=operation.name,
+            max_coercion_errors=ERRORS_MAX - 1,
+            hide_suggestions=self._hide_suggestions,
+        )
+
+    def _miscounted(self, document: DocumentNode, operation: Operation) -> GraphQLError | None:
+        """Return what is wrong with the counts of @stream, None where they can be used."""
+        values = self.coerced(definition_of(document, operation), operation)
+        return negative_count(document, values) if isinstance(values, VariableValues) else None
 
     def _checked(self, query: str) -> Checked:
         """Return what is found of a text; raises DocumentRefused, which is not remembered.
@@ -191,7 +241,7 @@ class StandardEngine:
             document = parsed(query, self._limits)
         except GraphQLError as error:
             return Checked(None, (error,))
-        errors = validate(
+        errors = validated(
             self._schema,
             document,
             self._rules,
@@ -208,6 +258,7 @@ class StandardEngine:
             document.token_count or 0,
             _mutations(document),
             self._needs_of(document),
+            None if self._cost_of is None else self._cost_of(document),
         )
 
     def _checked_trusted(self, query: str) -> Checked:
@@ -215,7 +266,7 @@ class StandardEngine:
         checked = self._trusted.get(query)
         if checked is None:
             document = parsed(query, None)
-            errors = validate(self._schema, document, self._all_rules)
+            errors = validated(self._schema, document, self._all_rules)
             needs = {} if errors else self._needs_of(document)
             checked = Checked(document, tuple(errors), mutations=_mutations(document), needs=needs)
             self._trusted[query] = checked
@@ -248,8 +299,9 @@ def _mutations(document: DocumentNode) -> frozenset[str | None]:
     return frozenset(names)
 
 
-async def _settled(result: ExecutionResult | Awaitable[ExecutionResult]) -> ExecutionResult:
-    return await result if isawaitable(result) else result
+async def _settled(result: Any) -> ExecutionResult:
+    settled: ExecutionResult = await result if isawaitable(result) else result
+    return settled
 
 
 def definition_of(document: DocumentNode, operation: Operation) -> OperationDefinitionNode:
@@ -267,6 +319,14 @@ def _denied(checked: Checked, operation: Operation) -> GraphQLError | None:
             cause = PermissionDenied(scope, place)
             return GraphQLError(str(cause), original_error=cause)
     return None
+
+
+def _too_costly(checked: Checked, operation: Operation) -> list[GraphQLError]:
+    """Return each limit that the operation would exceed, before anything is asked for it."""
+    if checked.cost is None:
+        return []
+    said = checked.cost.refusals(operation.name, operation.variables or {})
+    return [GraphQLError(each, original_error=LimitExceeded(each)) for each in said]
 
 
 def _unclear(document: DocumentNode, name: str | None) -> GraphQLError | None:

@@ -12,8 +12,11 @@ from typing import Annotated, Any
 import strawberry
 from msgspec import UNSET
 
+from casegraph.engine.compiled.classes import by_class
 from casegraph.errors import Ambiguous
+from casegraph.graph import batches
 from casegraph.graph.arguments import PAGE_DEFAULT, After, First, given, page_size
+from casegraph.graph.batches import key_of, no_rows
 from casegraph.graph.case_parts import (
     CaseRole,
     CaseSource,
@@ -36,17 +39,11 @@ from casegraph.graph.resolved import resolved
 from casegraph.graph.reviews import ReviewEntry, ReviewStatus
 from casegraph.graph.selections import asks_for_details
 from casegraph.linking.identity import CaseKey, System
-from casegraph.loading.listing import Listing, slice_after
 from casegraph.upstreams.action_management import records as am
 from casegraph.upstreams.case_reviews import records as cr
 from casegraph.upstreams.customer_cases import records as cc
 from casegraph.upstreams.ratings import records as ra
 from casegraph.writing.fields import readable, version_of
-
-
-def key_of(case: am.Case) -> CaseKey:
-    """Return the key of a case."""
-    return CaseKey(case.hub_id, str(case.case_id))
 
 
 async def _told(case: am.Case, info: Info, name: str) -> Any:
@@ -62,11 +59,10 @@ def _value_of(case: am.Case, kind: am.ProgramListType) -> am.ListValue | None:
     """Return the case's chosen item of a list type; raises what made the list unreadable."""
     if isinstance(case.list_values, Exception):
         raise case.list_values
-    return next((value for value in case.list_values or () if value.type is kind), None)
-
-
-def _no_rows() -> Listing[Any]:
-    return slice_after((), str, 1, None)
+    for value in case.list_values or ():
+        if value.type is kind:
+            return value
+    return None
 
 
 @strawberry.type(description="A note that somebody, or the system, wrote on a case.")
@@ -89,6 +85,7 @@ class Note(Node):
     )
 
     @classmethod
+    @by_class
     def is_type_of(cls, obj: object, _info: object) -> bool:
         """Tell the record of this type."""
         return isinstance(obj, am.Note)
@@ -96,6 +93,7 @@ class Note(Node):
     @resolved(
         graphql_type=Annotated["Case", strawberry.lazy("casegraph.graph.cases")] | None,
         description="The case it stands on; null when it is gone.",
+        batch=batches.cases_of_notes,
     )
     @staticmethod
     async def case(root: strawberry.Parent[am.Note], info: Info) -> am.Case | None:
@@ -143,18 +141,25 @@ class Case(Node):
         return version_of(snapshot) if writes is None else writes.versions.remember(key, snapshot)
 
     @classmethod
+    @by_class
     def is_type_of(cls, obj: object, _info: object) -> bool:
         """Tell the record of this type."""
         return isinstance(obj, am.Case)
 
-    @resolved(description="Whether it is open past its due time (`isOverDue`). Details only.")
+    @resolved(
+        description="Whether it is open past its due time (`isOverDue`). Details only.",
+        batch=batches.told("is_overdue"),
+    )
     @staticmethod
     async def is_overdue(root: strawberry.Parent[am.Case], info: Info) -> bool | None:
         """Take it from the details."""
         value: bool | None = await _told(root, info, "is_overdue")
         return value
 
-    @resolved(description="When it should be done (`dateDue`). Details only.")
+    @resolved(
+        description="When it should be done (`dateDue`). Details only.",
+        batch=batches.told("due_at"),
+    )
     @staticmethod
     async def due_at(root: strawberry.Parent[am.Case], info: Info) -> datetime | None:
         """Take it from the details."""
@@ -163,7 +168,8 @@ class Case(Node):
 
     @resolved(
         description="When its people are reminded, before the due time (`preOverDueDateTime`)."
-        " Details only."
+        " Details only.",
+        batch=batches.told("pre_overdue_at"),
     )
     @staticmethod
     async def pre_overdue_at(root: strawberry.Parent[am.Case], info: Info) -> datetime | None:
@@ -173,7 +179,8 @@ class Case(Node):
 
     @resolved(
         description="When it is escalated, after the due time (`postOverDueDateTime`)."
-        " Details only."
+        " Details only.",
+        batch=batches.told("post_overdue_at"),
     )
     @staticmethod
     async def post_overdue_at(root: strawberry.Parent[am.Case], info: Info) -> datetime | None:
@@ -181,7 +188,10 @@ class Case(Node):
         value: datetime | None = await _told(root, info, "post_overdue_at")
         return value
 
-    @resolved(description="When it was last changed (`dateModified`). Details only.")
+    @resolved(
+        description="When it was last changed (`dateModified`). Details only.",
+        batch=batches.told("updated_at"),
+    )
     @staticmethod
     async def updated_at(root: strawberry.Parent[am.Case], info: Info) -> datetime | None:
         """Take it from the details."""
@@ -191,6 +201,7 @@ class Case(Node):
     @resolved(
         graphql_type=CaseSource | None,
         description="The survey response it came from; null for hand-made cases. Details only.",
+        batch=batches.told("source"),
     )
     @staticmethod
     async def source(root: strawberry.Parent[am.Case], info: Info) -> am.CaseSource | None:
@@ -287,6 +298,7 @@ class Case(Node):
         graphql_type=Connection[Note] | None,
         description="Its notes, oldest first.",
         directives=[FAILS_ONLY],
+        batch=batches.notes,
     )
     @staticmethod
     async def notes(
@@ -310,6 +322,7 @@ class Case(Node):
         graphql_type=Connection[ReviewEntry] | None,
         description="Its quality reviews, oldest first; empty when nothing links it to any.",
         directives=[FAILS_ONLY],
+        batch=batches.reviews,
     )
     @staticmethod
     async def reviews(
@@ -327,7 +340,7 @@ class Case(Node):
         size, position = page_size(first), scope.decode(given(after))
         external_id = reads_of(info).links.external_id(root, System.CASE_REVIEWS)
         if external_id is None:
-            return Rows(_no_rows(), scope)
+            return Rows(no_rows(), scope)
         reads = reads_of(info).reviews
         listing = await reads.of_case(key_of(root), external_id, chosen, size, position)
         return Rows(listing, scope)
@@ -336,6 +349,7 @@ class Case(Node):
         graphql_type=Connection[Rating] | None,
         description="What the customer said of it, oldest first; empty when nothing was said.",
         directives=[FAILS_ONLY],
+        batch=batches.ratings,
     )
     @staticmethod
     async def ratings(
@@ -353,7 +367,7 @@ class Case(Node):
         size, position = page_size(first), scope.decode(given(after))
         external_id = reads_of(info).links.external_id(root, System.RATINGS)
         if external_id is None:
-            return Rows(_no_rows(), scope)
+            return Rows(no_rows(), scope)
         reads = reads_of(info).ratings
         listing = await reads.of_case(key_of(root), external_id, chosen, size, position)
         return Rows(listing, scope)
@@ -362,6 +376,7 @@ class Case(Node):
         graphql_type=list[CustomerCase] | None,
         description="The social cases of its customer; empty when it has none, or no customer.",
         directives=[FAILS_ONLY],
+        batch=batches.customer_cases,
     )
     @staticmethod
     async def customer_cases(

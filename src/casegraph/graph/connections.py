@@ -5,7 +5,8 @@ so instead of looking whole.
 Invariant: asking for rows alone never costs a count, and a count alone never costs a look ahead.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -13,7 +14,7 @@ import strawberry
 
 from casegraph.graph.cursors import Scope
 from casegraph.graph.resolved import resolved
-from casegraph.loading.listing import Listing
+from casegraph.loading.listing import Known, Listing
 
 NodeType = TypeVar("NodeType")
 
@@ -43,11 +44,29 @@ class Row:
         return self.rows.listing.items[self.index]
 
 
+def _have_next(pages: Sequence[Rows], _info: object) -> Any:
+    """Tell of each page whether rows follow, without waiting where that is in hand."""
+    return _known([page.listing.has_next for page in pages])
+
+
+def _counts(pages: Sequence[Rows], _info: object) -> Any:
+    """Tell of each page how many rows its list has, likewise."""
+    return _known([page.listing.count for page in pages])
+
+
+def _known(asked: Sequence[Callable[[], Awaitable[Any]]]) -> Any:
+    """Return the values, or what gathers them where one has to be asked for."""
+    values = [each.value for each in asked if isinstance(each, Known)]
+    if len(values) == len(asked):
+        return values
+    return asyncio.gather(*(each() for each in asked), return_exceptions=True)
+
+
 @strawberry.type(description="Where a page stands in its list.")
 class PageInfo:
     """Field source: Rows."""
 
-    @resolved(description="Whether rows follow this page.")
+    @resolved(description="Whether rows follow this page.", batch=_have_next)
     @staticmethod
     async def has_next_page(root: strawberry.Parent[Rows]) -> bool:
         """Ask the listing, which may look at the next page."""
@@ -118,7 +137,8 @@ class Connection(Generic[NodeType]):
         description=(
             "How many rows the whole list has; null where no upstream can tell. May cost a call of"
             " its own, so ask only when it is shown."
-        )
+        ),
+        batch=_counts,
     )
     @staticmethod
     async def total_count(root: strawberry.Parent[Rows]) -> int | None:

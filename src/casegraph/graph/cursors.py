@@ -23,9 +23,10 @@ _MAX_CHARACTERS = 65_536
 class Scope:
     """One list: its field and the arguments that choose its rows and their order."""
 
+    __slots__ = ("_list",)
+
     def __init__(self, field: str, *arguments: Any) -> None:
-        # Deterministic: a set has another order in every process, and cursors outlive processes.
-        self._key = msgspec.json.encode([1, field, *arguments], enc_hook=str, order="deterministic")
+        self._list = (field, *arguments)  # printed when a cursor is asked for; most never are
 
     def encode(self, position: Position) -> str:
         """Return the cursor of a position in this list; raises LimitExceeded for a huge one."""
@@ -52,7 +53,9 @@ class Scope:
             raise InvalidCursor from None
 
     def _digest(self, payload: bytes) -> bytes:
-        return blake2b(payload, key=blake2b(self._key).digest(), digest_size=_DIGEST_BYTES).digest()
+        # Deterministic: a set has another order in every process, and cursors outlive processes.
+        key = msgspec.json.encode([1, *self._list], enc_hook=str, order="deterministic")
+        return blake2b(payload, key=blake2b(key).digest(), digest_size=_DIGEST_BYTES).digest()
 
 
 def _text(raw: bytes) -> str:

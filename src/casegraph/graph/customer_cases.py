@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from casegraph.engine.compiled.classes import by_class
+from casegraph.graph.batches import back
 from casegraph.graph.context import Info
 from casegraph.graph.freshness import reads_of
 from casegraph.graph.node import Node
@@ -56,6 +58,12 @@ class CustomField:
     value: str | None = strawberry.field(description="Its value as text.")
 
 
+def _customer_of(case: cc.CustomerCase) -> str | None:
+    """Return the customer whose social case it is, asked for or told."""
+    customer_id = case.customer_id if isinstance(case.customer_id, str) else None
+    return case.asked_customer_id or customer_id
+
+
 @strawberry.type(description="A case of a customer in the company's CRM, made of social content.")
 class CustomerCase(Node):
     """Field source: records.CustomerCase."""
@@ -78,6 +86,7 @@ class CustomerCase(Node):
     )
 
     @classmethod
+    @by_class
     def is_type_of(cls, obj: object, _info: object) -> bool:
         """Tell the record of this type."""
         return isinstance(obj, cc.CustomerCase)
@@ -89,16 +98,15 @@ class CustomerCase(Node):
             " that case; otherwise it may take a walk over the hub's cases, whose findings are kept"
             " for five minutes."
         ),
+        batch=back(System.CUSTOMER_CASES, _customer_of),
     )
     @staticmethod
     async def case(root: strawberry.Parent[cc.CustomerCase], info: Info) -> am.Case | None:
         """Follow the link back."""
-        customer_id = root.customer_id if isinstance(root.customer_id, str) else None
-        asked = root.asked_customer_id
         links = reads_of(info).links
         return await links.case_of(
             System.CUSTOMER_CASES,
-            asked or customer_id,
+            _customer_of(root),
             origin_of(root),
             detailed=asks_for_details(info),
         )

@@ -29,6 +29,9 @@ class Kind(Enum):
     CUSTOMER_CASE = "CustomerCase"
 
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+
+
 @dataclass(frozen=True, slots=True)
 class GlobalId:
     """A decoded global id; the parts have passed their grammars."""
@@ -56,8 +59,13 @@ _GRAMMARS: MappingProxyType[Kind, tuple[Callable[[str, str], str], ...]] = Mappi
 
 def encode(kind: Kind, *parts: str) -> str:
     """Return the global id of one object."""
-    text = ":".join((kind.value, *parts))
-    return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
+    return encode_named(kind.value, *parts)
+
+
+def encode_named(name: str, *parts: str) -> str:
+    """Return the same by the name of the type, which costs half where there are hundreds."""
+    text = ":".join((name, *parts))
+    return binascii.b2a_base64(text.encode(), newline=False).translate(_TO_URL).decode().rstrip("=")
 
 
 def decode(text: str) -> GlobalId:

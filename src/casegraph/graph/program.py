@@ -10,6 +10,7 @@ from datetime import datetime
 
 import strawberry
 
+from casegraph.engine.compiled.classes import by_class
 from casegraph.graph.node import Node
 from casegraph.graph.resolved import resolved
 from casegraph.upstreams.action_management import records as am
@@ -70,6 +71,7 @@ class ProgramList(Node):
     )
 
     @classmethod
+    @by_class
     def is_type_of(cls, obj: object, _info: object) -> bool:
         """Tell the record of this type."""
         return isinstance(obj, am.ProgramList)
@@ -95,6 +97,7 @@ class Role(Node):
     )
 
     @classmethod
+    @by_class
     def is_type_of(cls, obj: object, _info: object) -> bool:
         """Tell the record of this type."""
         return isinstance(obj, am.Role)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from casegraph.engine.compiled.classes import by_class
+from casegraph.graph.batches import back
 from casegraph.graph.context import Info
 from casegraph.graph.freshness import reads_of
 from casegraph.graph.node import Node
@@ -29,6 +31,10 @@ RATING_SCORES = {
 }
 
 
+def _case_of(rating: ra.Rating) -> str | None:
+    return rating.case_id
+
+
 @strawberry.type(description="A customer's answer to the question how the case went.")
 class Rating(Node):
     """Field source: records.Rating."""
@@ -47,6 +53,7 @@ class Rating(Node):
     )
 
     @classmethod
+    @by_class
     def is_type_of(cls, obj: object, _info: object) -> bool:
         """Tell the record of this type."""
         return isinstance(obj, ra.Rating)
@@ -54,6 +61,7 @@ class Rating(Node):
     @resolved(
         graphql_type=Annotated["Case", strawberry.lazy("casegraph.graph.cases")] | None,
         description="The case it rates; null when no case has that number.",
+        batch=back(System.RATINGS, _case_of),
     )
     @staticmethod
     async def case(root: strawberry.Parent[ra.Rating], info: Info) -> am.Case | None:

@@ -9,13 +9,22 @@ from typing import Any, TypeVar
 
 import strawberry
 
+from casegraph.engine.compiled.fields import BATCH
+
 Resolver = TypeVar("Resolver")
 
 
 def resolved(
-    *, description: str, graphql_type: Any = None, directives: Sequence[object] = ()
+    *,
+    description: str,
+    graphql_type: Any = None,
+    directives: Sequence[object] = (),
+    batch: Callable[..., Any] | None = None,
 ) -> Callable[[Resolver], Resolver]:
-    """Make a field of a function; `graphql_type` where its annotation is not the graph's type."""
+    """Make a field of a function; `graphql_type` where its annotation is not the graph's type.
+
+    `batch` does for all parents of a level what the function does for one.
+    """
 
     def decorate(resolver: Resolver) -> Resolver:
         field: Any = strawberry.field(
@@ -23,6 +32,7 @@ def resolved(
             graphql_type=graphql_type,
             description=description,
             directives=directives,
+            metadata=None if batch is None else {BATCH: batch},
         )
         made: Resolver = field
         return made

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from casegraph.engine.compiled.classes import by_class
+from casegraph.graph.batches import back
 from casegraph.graph.context import Info
 from casegraph.graph.freshness import reads_of
 from casegraph.graph.node import Node
@@ -63,6 +65,10 @@ class ReviewAnswer:
         return None if value is None else str(value)
 
 
+def _case_of(entry: cr.ReviewEntry) -> str | None:
+    return entry.case_id
+
+
 @strawberry.type(description="One quality review of one case.")
 class ReviewEntry(Node):
     """Field source: records.ReviewEntry."""
@@ -86,6 +92,7 @@ class ReviewEntry(Node):
     review: Review | None = strawberry.field(description="The questions it answers.")
 
     @classmethod
+    @by_class
     def is_type_of(cls, obj: object, _info: object) -> bool:
         """Tell the record of this type."""
         return isinstance(obj, cr.ReviewEntry)
@@ -101,6 +108,7 @@ class ReviewEntry(Node):
     @resolved(
         graphql_type=Annotated["Case", strawberry.lazy("casegraph.graph.cases")] | None,
         description="The case it reviews; null when no case has that number.",
+        batch=back(System.CASE_REVIEWS, _case_of),
     )
     @staticmethod
     async def case(root: strawberry.Parent[cr.ReviewEntry], info: Info) -> am.Case | None:

@@ -6,9 +6,7 @@ asked, so the page is cut here. Which calls bring them is chosen in `access`, al
 Invariant: a key that does not exist is None, a key that could not be asked is an error.
 """
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
@@ -21,6 +19,7 @@ from casegraph.loading.access.by_feed import FeedRead, read_by_feed
 from casegraph.loading.access.cases import CasesById
 from casegraph.loading.access.cost import Need, NeedKind
 from casegraph.loading.access.each import Results, each
+from casegraph.loading.access.per_hub import by_hub
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweeps import notes_of
 from casegraph.loading.case_filter import WALK_PAGES, CaseConditions, Passes, Place, scan
@@ -28,8 +27,15 @@ from casegraph.loading.feeds.bounds import FeedKey
 from casegraph.loading.freshness import Kind
 from casegraph.loading.hub_notes import EARLIEST, HubNotes, NoteWindow
 from casegraph.loading.kept import Asking, What
-from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
-from casegraph.loading.loader import Batch, Loader, one_by_one
+from casegraph.loading.listing import (
+    Listing,
+    Position,
+    known,
+    paged,
+    row_numbers,
+    slice_after,
+)
+from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
 from casegraph.transport.allowance import reserving
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
@@ -86,9 +92,9 @@ class CaseReads:
         self._detailed: set[CaseKey] = set()
         self._opened: dict[CaseKey, datetime] = {}
         self._hub_notes = HubNotes(sources, access, asking)
-        self._cases: Loader[CaseKey, Case | None] = Loader(reserving(_by_hub(self._ask_cases)))
+        self._cases: Loader[CaseKey, Case | None] = Loader(reserving(by_hub(self._ask_cases)))
         self._details: Loader[CaseKey, Case | None] = Loader(reserving(self._ask_details))
-        self._notes: Loader[CaseKey, tuple[Note, ...]] = Loader(reserving(_by_hub(self._ask_notes)))
+        self._notes: Loader[CaseKey, tuple[Note, ...]] = Loader(reserving(by_hub(self._ask_notes)))
         self._note: Loader[NoteKey, Note | None] = Loader(one_by_one(self._ask_note))
         self._case_pages: Loader[_CasePageKey, CasePage] = Loader(one_by_one(self._ask_case_page))
 
@@ -121,6 +127,18 @@ class CaseReads:
         """Return a case with the fields that lists leave out."""
         return await self._details.load(key)
 
+    async def cases_of(
+        self, keys: Sequence[CaseKey], *, detailed: bool = False
+    ) -> list[Case | BaseException | None]:
+        """Return several cases as `case` does, each failure in its case's place."""
+        if detailed:
+            self._detailed.update(keys)
+        return await self._cases.load_many(keys)
+
+    async def details_of(self, keys: Sequence[CaseKey]) -> list[Case | BaseException | None]:
+        """Return several cases as `details` does, each failure in its case's place."""
+        return await self._details.load_many(keys)
+
     def opened(self, key: CaseKey) -> datetime | None:
         """Return when a case in hand was opened; None where that is not known."""
         return self._opened.get(key)
@@ -139,10 +157,18 @@ class CaseReads:
         self, key: CaseKey, first: int, after: Position | None, *, include_system: bool
     ) -> Listing[Note]:
         """Return a page of a case's notes, oldest first."""
-        notes = await self._notes.load(key)
-        if not include_system:
-            notes = tuple(note for note in notes if note.is_system_generated is not True)
-        return slice_after(notes, lambda note: note.note_id, first, after)
+        return _note_page(await self._notes.load(key), first, after, include_system)
+
+    async def notes_of(
+        self, wanted: Sequence[tuple[CaseKey, Position | None]], first: int, *, include_system: bool
+    ) -> list[Listing[Note] | BaseException]:
+        """Return a page of the notes of each case, or why it has none."""
+        found = await self._notes.load_many([key for key, _ in wanted])
+        return paged(
+            found,
+            wanted,
+            lambda notes, each: _note_page(notes, first, each[1], include_system),
+        )
 
     async def note_list(
         self, hub_id: str, window: NoteWindow, first: int, after: Position | None
@@ -327,28 +353,16 @@ class CaseReads:
         return await self._access.kept.read(NOTE, parts, fetch, self._asking)
 
 
-def _by_hub(
-    load: Callable[[str, Sequence[CaseKey]], Awaitable[Results[CaseKey, V]]],
-) -> Batch[CaseKey, V]:
-    """Return a batch that plans for each hub by itself: an upstream's lists are a hub's."""
+def _note_page(
+    notes: tuple[Note, ...], first: int, after: Position | None, include_system: bool
+) -> Listing[Note]:
+    if not include_system:
+        notes = tuple(note for note in notes if note.is_system_generated is not True)
+    return slice_after(notes, _note_id, first, after)
 
-    async def batch(keys: Sequence[CaseKey]) -> Mapping[CaseKey, V | BaseException]:
-        hubs: dict[str, list[CaseKey]] = defaultdict(list)
-        for key in keys:
-            hubs[key.hub_id].append(key)
-        if len(hubs) == 1:
-            return await load(keys[0].hub_id, keys)
-        answers = await asyncio.gather(
-            *(load(hub_id, its) for hub_id, its in hubs.items()), return_exceptions=True
-        )
-        found: Results[CaseKey, V] = {}
-        for its, answer in zip(hubs.values(), answers, strict=True):
-            found.update(
-                dict.fromkeys(its, answer) if isinstance(answer, BaseException) else answer
-            )
-        return found
 
-    return batch
+def _note_id(note: Note) -> str:
+    return note.note_id
 
 
 def _bad(key: CaseKey) -> InvalidArgument | None:

@@ -68,6 +68,18 @@ class CustomerReads:
         cases = await self.of_customer(customer_id) or ()
         return tuple(self._linked(case, origin) for case in cases)
 
+    async def of_cases(
+        self, wanted: Sequence[tuple[CaseKey, str]]
+    ) -> list[tuple[LinkedCustomerCase, ...] | BaseException]:
+        """Return all cases of the customer of each case, or why there are none."""
+        found = await self._of_customer.load_many([customer_id for _, customer_id in wanted])
+        return [
+            cases
+            if isinstance(cases, BaseException)
+            else tuple(self._linked(case, origin) for case in cases or ())
+            for cases, (origin, _) in zip(found, wanted, strict=True)
+        ]
+
     def _linked(self, case: CustomerCase, origin: CaseKey) -> LinkedCustomerCase:
         # By position: half the price of keywords, and the subclass adds its field at the end.
         linked = LinkedCustomerCase(*astuple(case), origin)  # type: ignore[call-arg]  # as many as the base has

@@ -14,17 +14,32 @@ from casegraph.errors import InvalidCursor
 
 T = TypeVar("T")
 U = TypeVar("U")
+W = TypeVar("W")
 
 Position: TypeAlias = tuple[str | int, ...]
 """Where a row stands in its list."""
 
 
-async def _unknown() -> int | None:
-    return None
+class Known(Generic[T]):
+    """A function for a value that is in hand; who knows this class need not await it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    async def __call__(self) -> T:
+        """Return the value."""
+        return self.value
 
 
-async def _no() -> bool:
-    return False
+def known(value: T) -> Known[T]:
+    """Return a function for a value that is in hand."""
+    return Known(value)
+
+
+_UNKNOWN: Known[int | None] = Known(None)
+_NO = Known(value=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +49,9 @@ class Listing(Generic[T]):
     items: Sequence[T]
     position: Callable[[int], Position]
     """Where the row with this index stands."""
-    has_next: Callable[[], Awaitable[bool]] = _no
+    has_next: Callable[[], Awaitable[bool]] = _NO
     has_previous: bool = False
-    count: Callable[[], Awaitable[int | None]] = _unknown
+    count: Callable[[], Awaitable[int | None]] = _UNKNOWN
     end: Position | None = None
     """Where to go on from; the last row's position unless the walk stopped further on."""
     incomplete_reason: str | None = None
@@ -67,13 +82,22 @@ def row_numbers(after: Position, length: int) -> tuple[int, ...]:
     return numbers
 
 
-def known(value: T) -> Callable[[], Awaitable[T]]:
-    """Return a function for a value that is in hand."""
-
-    async def answer() -> T:
-        return value
-
-    return answer
+def paged(
+    found: Sequence[T | BaseException],
+    wanted: Sequence[W],
+    cut: Callable[[T, W], Listing[U]],
+) -> list[Listing[U] | BaseException]:
+    """Return a page of each list that was found, each failure in its page's place."""
+    pages: list[Listing[U] | BaseException] = []
+    for rows, want in zip(found, wanted, strict=True):
+        if isinstance(rows, BaseException):
+            pages.append(rows)
+            continue
+        try:
+            pages.append(cut(rows, want))
+        except InvalidCursor as error:
+            pages.append(error)
+    return pages
 
 
 def slice_after(

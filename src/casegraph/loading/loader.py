@@ -54,7 +54,7 @@ class Loader(Generic[K, V]):
         if result is None:
             result = self._ask(key)
         if not result.done():
-            await self._wait(self._asked[key], result)
+            await self._wait({self._asked[key]: result})
         outcome = result.result()
         if isinstance(outcome, _Failed):
             # One error, many waiters: wound back to where it came from, its traceback cannot grow.
@@ -62,8 +62,23 @@ class Loader(Generic[K, V]):
         return outcome
 
     async def load_many(self, keys: Sequence[K]) -> list[V | BaseException]:
-        """Return the values of several keys in order, each failure in its value's place."""
-        return await asyncio.gather(*map(self.load, keys), return_exceptions=True)
+        """Return the values of several keys in order, each failure in its value's place.
+
+        One wait for all of them: a task for each costs more than most of what is loaded.
+        """
+        results: list[asyncio.Future[V | _Failed]] = []
+        pending: dict[_Asked[K], asyncio.Future[V | _Failed]] = {}
+        for key in keys:
+            result = self._results.get(key)
+            if result is None:
+                result = self._ask(key)
+            if not result.done():
+                # What is asked together is answered together, so one of its keys tells of all.
+                pending.setdefault(self._asked[key], result)
+            results.append(result)
+        if pending:
+            await self._wait(pending)
+        return [_outcome(result.result()) for result in results]
 
     def prime(self, key: K, value: V) -> None:
         """Put a value in hand under its key, unless the key was asked already."""
@@ -80,16 +95,18 @@ class Loader(Generic[K, V]):
         self._asked[key] = self._collecting
         return result
 
-    async def _wait(self, asked: "_Asked[K]", result: asyncio.Future[V | _Failed]) -> None:
-        asked.waiting += 1
+    async def _wait(self, pending: "Mapping[_Asked[K], asyncio.Future[V | _Failed]]") -> None:
+        for asked in pending:
+            asked.waiting += 1
         try:
-            # Not awaited itself: the future is shared, and cancelling one who waits would cancel
-            # it for all.
-            await asyncio.wait({result})
+            # Not awaited themselves: the futures are shared, and cancelling one who waits would
+            # cancel them for all.
+            await asyncio.wait(set(pending.values()))
         finally:
-            asked.waiting -= 1
-            if not asked.waiting and not result.done():
-                self._abandon(asked)
+            for asked, result in pending.items():
+                asked.waiting -= 1
+                if not asked.waiting and not result.done():
+                    self._abandon(asked)
 
     def _abandon(self, asked: "_Asked[K]") -> None:
         """Stop work that nobody waits for; whoever asks for one of its keys now asks anew."""
@@ -120,6 +137,12 @@ class Loader(Generic[K, V]):
             value = values[key] if key in values else LookupError("the batch left out a key")
             _settle(self._results[key], value)
             del self._asked[key]
+
+
+def _outcome(value: V | _Failed) -> V | BaseException:
+    if isinstance(value, _Failed):
+        return value.error.with_traceback(value.traceback)
+    return value
 
 
 def _settle(result: asyncio.Future[V | _Failed], value: V | BaseException) -> None:

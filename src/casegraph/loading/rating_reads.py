@@ -21,7 +21,14 @@ from casegraph.loading.access.ratings import NO_ROWS, OF_CASE, UPSTREAM, Ratings
 from casegraph.loading.freshness import Kind
 from casegraph.loading.kept import Asking, What
 from casegraph.loading.ledger import Provenance, Source
-from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
+from casegraph.loading.listing import (
+    Listing,
+    Position,
+    known,
+    paged,
+    row_numbers,
+    slice_after,
+)
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
 from casegraph.transport.allowance import reserving
@@ -138,7 +145,28 @@ class RatingReads:
         after: Position | None,
     ) -> Listing[LinkedRating]:
         """Return a page of the ratings of a case, known there by `case_id`, oldest first."""
-        rows = await self._of_case.load(case_id)
+        return self._page(await self._of_case.load(case_id), origin, score, first, after)
+
+    async def of_cases(
+        self,
+        wanted: Sequence[tuple[CaseKey, str, Position | None]],
+        score: RatingScore | None,
+        first: int,
+    ) -> list[Listing[LinkedRating] | BaseException]:
+        """Return a page of the ratings of each case, or why it has none."""
+        found = await self._of_case.load_many([case_id for _, case_id, _ in wanted])
+        return paged(
+            found, wanted, lambda rows, each: self._page(rows, each[0], score, first, each[2])
+        )
+
+    def _page(
+        self,
+        rows: Rows,
+        origin: CaseKey,
+        score: RatingScore | None,
+        first: int,
+        after: Position | None,
+    ) -> Listing[LinkedRating]:
         ratings = rows.ratings
         if score is not None:
             ratings = tuple(rating for rating in ratings if rating.score is score)

@@ -23,7 +23,14 @@ from casegraph.loading.access.sweeps import reviews_of
 from casegraph.loading.feeds.bounds import FeedKey
 from casegraph.loading.freshness import Kind
 from casegraph.loading.kept import Asking, What
-from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
+from casegraph.loading.listing import (
+    Listing,
+    Position,
+    known,
+    paged,
+    row_numbers,
+    slice_after,
+)
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
 from casegraph.transport.allowance import reserving
@@ -130,7 +137,30 @@ class ReviewReads:
     ) -> Listing[LinkedReviewEntry]:
         """Return a page of the entries of a case, known there by `case_id`, oldest first."""
         self._note_opening(origin, case_id)
-        rows = await self._of_case.load(case_id)
+        return self._page(await self._of_case.load(case_id), origin, status, first, after)
+
+    async def of_cases(
+        self,
+        wanted: Sequence[tuple[CaseKey, str, Position | None]],
+        status: ReviewStatus | None,
+        first: int,
+    ) -> list[Listing[LinkedReviewEntry] | BaseException]:
+        """Return a page of the entries of each case, or why it has none."""
+        for origin, case_id, _ in wanted:
+            self._note_opening(origin, case_id)
+        found = await self._of_case.load_many([case_id for _, case_id, _ in wanted])
+        return paged(
+            found, wanted, lambda rows, each: self._page(rows, each[0], status, first, each[2])
+        )
+
+    def _page(
+        self,
+        rows: Rows,
+        origin: CaseKey,
+        status: ReviewStatus | None,
+        first: int,
+        after: Position | None,
+    ) -> Listing[LinkedReviewEntry]:
         entries = rows.entries
         if status is not None:
             entries = tuple(entry for entry in entries if entry.status is status)

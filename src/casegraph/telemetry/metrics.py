@@ -23,6 +23,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from casegraph.telemetry.vocabulary import (
     BreakerState,
+    Comparison,
     OperationType,
     Outcome,
     Refusal,
@@ -134,6 +135,11 @@ class Metrics:
             "request_seconds", "Time of GraphQL requests.", _REQUEST_SECONDS, kind
         )
         self._open = self._gauge("requests_in_flight", "GraphQL requests running now.", {})
+        self._comparisons = self._counter(
+            "engine_comparisons",
+            "Queries that both engines ran, by how the answers compare.",
+            {"outcome": Comparison},
+        )
         self._lag = self._histogram(
             "event_loop_lag_seconds", "How late the loop wakes a timer.", _LAG_SECONDS, {}
         )
@@ -187,6 +193,10 @@ class Metrics:
         self._open.at().dec()
         self._requests.at(kind, outcome).inc()
         self._request_seconds.at(kind).observe(seconds)
+
+    def engines_compared(self, outcome: Comparison) -> None:
+        """Count a query that both engines have run."""
+        self._comparisons.at(outcome).inc()
 
     def event_loop_lagged(self, seconds: float) -> None:
         """Observe how late the loop was."""

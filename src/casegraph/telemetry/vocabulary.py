@@ -53,6 +53,15 @@ class Outcome(StrEnum):
 _NO_FAILURES = frozenset({Outcome.OK, Outcome.NOT_FOUND, Outcome.CANCELLED})
 
 
+class Comparison(StrEnum):
+    """How the answers of the two engines to one query compare."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    FAILED = "failed"
+    """The second run ended in a bug."""
+
+
 class Refusal(StrEnum):
     """Why a call was not made at all."""
 

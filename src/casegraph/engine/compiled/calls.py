@@ -1,0 +1,148 @@
+"""How resolvers are called in one run: their arguments, and what they are told of their place.
+
+Arguments are read from the document once for all parents; what strawberry makes of them is shared
+between calls only where nobody can change it. Where a field stands is told exactly, to each call.
+Invariant: what a resolver is handed is what graphql-core and strawberry would hand it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.pyutils import Path, gather_with_cancel
+from graphql.pyutils.is_awaitable import is_awaitable
+from graphql.type.definition import GraphQLResolveInfoHelpers
+
+from casegraph.engine.compiled.classes import looks_at_values_only
+from casegraph.engine.compiled.fields import Sources, is_shareable
+from casegraph.engine.compiled.plan import Entry, Indexes, Plan, Shape, Step, traced
+
+
+class Calls:
+    """Calls the resolvers of one run."""
+
+    __slots__ = (
+        "_arguments",
+        "_background",
+        "_infos",
+        "_shared",
+        "context",
+        "plan",
+        "sources",
+        "variables",
+    )
+
+    def __init__(
+        self, plan: Plan, sources: Sources, variables: VariableValues, context: Any
+    ) -> None:
+        self.plan = plan
+        self.sources = sources
+        self.variables = variables
+        self.context = context
+        self._arguments: dict[int, Mapping[str, Any]] = {}
+        self._shared: dict[int, Mapping[str, Any]] = {}
+        self._infos: dict[int, GraphQLResolveInfo[Any]] = {}
+        self._background: set[asyncio.Future[Any]] = set()
+
+    def called(self, step: Step, parent: Any, entry: Entry | None, indexes: Indexes) -> Any:
+        """Return what a step's function returns; raises what it raises."""
+        source = step.source
+        call: Any = source.call
+        if source.field is None:
+            arguments = self._read(step)
+            return call(parent, self.info(step, entry, indexes), **arguments)
+        info: Any = None
+        if source.info is not None:
+            info = self.sources.info_of(source.field, self.info(step, entry, indexes))
+        arguments = self.arguments(step, info) if source.field.arguments else {}
+        if source.info is not None:
+            arguments = {**arguments, source.info: info}
+        if source.parent is None:
+            return call(**arguments)
+        if not source.parent:
+            return call(parent, **arguments)
+        return call(**arguments, **{source.parent: parent})
+
+    def arguments(self, step: Step, info: Any = None) -> Mapping[str, Any]:
+        """Return a step's arguments as strawberry hands them over; raises what is wrong with them.
+
+        Values that could be changed are made anew for each call.
+        """
+        shared = self._shared.get(step.number)
+        if shared is not None:
+            return shared
+        converted = self.sources.converted(step.source.field, self._read(step), info)
+        if is_shareable(converted):
+            self._shared[step.number] = converted
+        return converted
+
+    def _read(self, step: Step) -> Mapping[str, Any]:
+        """Return a step's arguments as graphql-core hands them over."""
+        known = self._arguments.get(step.number)
+        if known is None:
+            known = get_argument_values(step.definition, step.nodes[0], self.variables)
+            if is_shareable(known):
+                self._arguments[step.number] = known
+        return known
+
+    def info(self, step: Step, entry: Entry | None, indexes: Indexes) -> GraphQLResolveInfo[Any]:
+        """Return what a resolver is told of its place."""
+        return self.placeless_info(step)._replace(path=self._path(step, entry, indexes))
+
+    def placeless_info(self, step: Step) -> GraphQLResolveInfo[Any]:
+        """Return the same without the path."""
+        info = self._infos.get(step.number)
+        if info is None:
+            plan = self.plan
+            info = self._infos[step.number] = GraphQLResolveInfo(
+                step.nodes[0].name.value,
+                step.nodes,
+                step.definition.type,
+                step.owner.type,
+                None,  # type: ignore[arg-type]  # replaced wherever anybody may look at it
+                plan.schema,
+                plan.fragments,
+                None,
+                plan.operation,
+                self.variables,
+                self.context,
+                is_awaitable,
+                None,
+                GraphQLResolveInfoHelpers(_gathered, self._track),
+            )
+        return info
+
+    def type_info(
+        self, shape: Shape, entry: Entry | None, indexes: Indexes
+    ) -> GraphQLResolveInfo[Any]:
+        """Return what functions that tell the type of a value are told of the field."""
+        step = shape.step
+        if shape.tells_by_class is None:
+            shape.tells_by_class = looks_at_values_only(shape)
+        if shape.tells_by_class:
+            return self.placeless_info(step)
+        if step.region is not None and entry is not None:
+            return self.info(step, entry[2], entry[3:])
+        return self.info(step, entry, indexes[: len(indexes) - shape.lists])
+
+    def _path(self, step: Step, entry: Entry | None, indexes: Indexes) -> Path:
+        path: Path | None = None
+        keys = [*traced(step.owner.shape, entry, indexes)]
+        for shape, key in reversed(keys):
+            name = shape.step.owner.type.name if isinstance(key, str) else None
+            path = Path(path, key, name)
+        return Path(path, step.key, step.owner.type.name)
+
+    def _track(self, values: Sequence[Any]) -> None:
+        """Let work that a resolver has begun end before its failures are forgotten."""
+        awaitables = [each for each in values if is_awaitable(each)]
+        if awaitables:
+            future = asyncio.gather(*awaitables, return_exceptions=True)
+            self._background.add(future)
+            future.add_done_callback(self._background.discard)
+
+
+def _gathered(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
+    return gather_with_cancel(*values)
