@@ -81,6 +81,22 @@ SITUATIONS: list[tuple[str, NeedKind, int, dict[str, Any], Path, int]] = [
         1,
     ),
     ("a list to be swept", NeedKind.NOTES, 20, {"sweep": SweepKnown(3)}, Path.SWEEP, 3),
+    (
+        "a list of so many rows that a call for each is less work",
+        NeedKind.NOTES,
+        20,
+        {"sweep": SweepKnown(8, rows=7500)},
+        Path.DIRECT,
+        20,
+    ),
+    (
+        "the same list for more keys",
+        NeedKind.NOTES,
+        60,
+        {"sweep": SweepKnown(8, rows=7500)},
+        Path.SWEEP,
+        8,
+    ),
     ("a long list, few keys", NeedKind.NOTES, 3, {"sweep": SweepKnown(8)}, Path.DIRECT, 3),
     ("one key, one page", NeedKind.REVIEWS, 1, {"sweep": SweepKnown(1)}, Path.DIRECT, 1),
     ("a list nobody has counted", NeedKind.NOTES, 99, {"sweep": SweepKnown()}, Path.DIRECT, 99),
@@ -223,7 +239,12 @@ _known = st.builds(
     calls_left=st.none() | st.integers(0, 500),
     feed=st.none() | _feeds,
     sweep=st.none()
-    | st.builds(SweepKnown, st.none() | st.integers(0, 30), is_counted=st.booleans()),
+    | st.builds(
+        SweepKnown,
+        st.none() | st.integers(0, 30),
+        is_counted=st.booleans(),
+        rows=st.integers(0, 30_000),
+    ),
     pages=st.none() | st.integers(0, 300),
     rest=st.floats(0, 1),
 )
@@ -231,12 +252,12 @@ _needs = st.builds(Need, st.sampled_from(NeedKind), st.integers(1, 200))
 
 
 def _beats(one: Candidate, other: Candidate) -> bool:
-    return one.calls < other.calls and one.seconds < other.seconds
+    return one.calls < other.calls and one.seconds < other.seconds and one.rows <= other.rows
 
 
 @given(_needs, _known)
-def test_no_possible_way_is_better_in_both(need: Need, known: Known) -> None:
-    """Nothing is taken while a possible way has fewer calls and less time."""
+def test_no_possible_way_is_better_in_everything(need: Need, known: Known) -> None:
+    """Nothing is taken while a possible way has fewer calls, less time and no more rows."""
     choice = choose(need, known)
 
     possible = [each for each in choice.candidates if each.feasible]

@@ -201,7 +201,7 @@ async def test_a_longer_window_bounds_a_shorter_one(lab: Lab) -> None:
 
     assert swept.known(learned, EPOCH).calls == 1
     assert swept.known(learned, EPOCH).is_counted
-    assert swept.known(learned, EPOCH + timedelta(days=1)) == sweeps.SweepKnown(1)
+    assert swept.known(learned, EPOCH + timedelta(days=1)) == sweeps.SweepKnown(1, rows=8)
     assert swept.known(learned, EPOCH - timedelta(days=1)) == sweeps.SweepKnown()
     assert swept.known(learned, None) == sweeps.SweepKnown()
 

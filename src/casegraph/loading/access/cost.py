@@ -12,11 +12,12 @@ same with its indexes.
     ratings          summaries, then ratings where there are any · ratings each
     customer cases   cases of each customer
 
-Invariant: pure; a way is never taken while another that is possible has fewer calls and less time.
+Invariant: pure; a way is never taken while another that is possible has fewer calls, less time and
+no more rows that nobody asked for.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import ceil, inf
 from types import MappingProxyType
@@ -26,6 +27,11 @@ from casegraph.loading.access.lane import Lane
 CALL_SECONDS = 0.1
 """What one call is worth in waiting time: about what it takes an upstream to serve it, so that we
 wait no shorter than we make others work (reliability §3: calls of some 100 ms)."""
+ROW_SECONDS = 0.00025
+"""What a row is worth that comes with a list and may be of no key: a page of a thousand as much as
+two calls and a half. A judgement, with both ends' work in it: to pick and write a row costs the
+upstream more than it costs us to pass it over (1 to 6 µs, tests/bench/decode_cost.py), but ours is
+spent on the one event loop that all requests share."""
 GUESSED_LATENCY = 0.1
 """Seconds of a call before any was seen; the same figure."""
 LOOK_KEYS = 20
@@ -90,6 +96,8 @@ class SweepKnown:
 
     calls: int | None = None
     is_counted: bool = False
+    rows: int = 0
+    """Rows that the calls bring, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +134,13 @@ class Candidate:
     seconds: float
     feasible: bool = True
     why: str = ""
+    rows: int = 0
+    """Rows that come whether they are of a key or not."""
 
     @property
     def cost(self) -> float:
-        """What is compared: waiting time, and calls at what they are worth."""
-        return self.seconds + self.calls * CALL_SECONDS
+        """What is compared: waiting time, and calls and rows at what they are worth."""
+        return self.seconds + self.calls * CALL_SECONDS + self.rows * ROW_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +180,11 @@ def _fill(_keys: int, known: Known) -> Candidate | None:
 
 
 def _sweep(keys: int, known: Known) -> Candidate | None:
-    calls = None if known.sweep is None else known.sweep.calls
-    if calls is None or calls >= keys:
+    sweep = known.sweep
+    if sweep is None or sweep.calls is None or sweep.calls >= keys:
         return None  # for as many calls it would bring rows that nobody wants
-    return Candidate(Path.SWEEP, calls, known.lane.in_turn(calls, known.page_latency))
+    seconds = known.lane.in_turn(sweep.calls, known.page_latency)
+    return Candidate(Path.SWEEP, sweep.calls, seconds, rows=sweep.rows)
 
 
 def _pages(keys: int, known: Known) -> Candidate | None:
@@ -267,4 +278,4 @@ def _judged(candidate: Candidate, known: Known) -> Candidate:
         against = "takes more calls than are left"
     if not against:
         return candidate
-    return Candidate(candidate.path, candidate.calls, candidate.seconds, False, against)  # noqa: FBT003  the field beside its reason
+    return replace(candidate, feasible=False, why=against)

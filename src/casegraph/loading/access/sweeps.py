@@ -85,11 +85,11 @@ class SweptList(Generic[R]):
         totals = learned.totals_under(self.parts)
         total = totals.get(_window(start))
         if total is not None:
-            return SweepKnown(self.calls(total), is_counted=True) if total <= self.most else None
+            return self._priced(total, is_counted=True) if total <= self.most else None
         # A list that begins later is no longer.
         longer = [total for window, total in totals.items() if window < _window(start)]
         least = min(longer, default=self.most + 1)
-        return SweepKnown(self.calls(least)) if least <= self.most else SweepKnown()
+        return self._priced(least) if least <= self.most else SweepKnown()
 
     def foreseen(self, learned: Learned) -> SweepKnown | None:
         """Return what a sweep would cost from wherever its keys will have it begin."""
@@ -99,7 +99,10 @@ class SweptList(Generic[R]):
         if not self.is_dated:
             return self.known(learned, None)
         short = [total for total in totals if total <= self.most]
-        return SweepKnown(self.calls(max(short))) if short else SweepKnown()
+        return self._priced(max(short)) if short else SweepKnown()
+
+    def _priced(self, total: int, *, is_counted: bool = False) -> SweepKnown:
+        return SweepKnown(self.calls(total), is_counted=is_counted, rows=total)
 
 
 def notes_of(
@@ -168,8 +171,9 @@ class Sweep(Generic[R]):
         """Return what is left to be done; None where the list is too long."""
         if (self._route.total or 0) > self._of.most:
             return None
-        left = 0 if self._rows is not None else self._route.calls_left
-        return SweepKnown(left, is_counted=True)
+        if self._rows is not None:
+            return SweepKnown(0, is_counted=True)
+        return SweepKnown(self._route.calls_left, is_counted=True, rows=self._route.total or 0)
 
     async def first(self) -> None:
         """Make the first call, if nobody has, and learn from it."""
