@@ -143,7 +143,7 @@ class Liar:
 SHARED_FAILURE = RuntimeError("the one failure of many fields")
 """Raised again and again, as a loader does that fails for many keys at once."""
 
-_LEAVES: tuple[Any, ...] = (
+LEAVES: tuple[Any, ...] = (
     *(0, 1, -1, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**53, 2**53 + 1, 2**63, 2**64, 10**400),
     *(0.0, -0.0, 1.0, 1.5, 3.7, 1e300, float("nan"), float("inf"), float("-inf"), 2.0**31, 2.0**53),
     *(True, False, "", "3", "3.0", "true", "NaN", "text", "ü\u2028\x00", "\ud800", "RED", "red"),
@@ -154,9 +154,10 @@ _LEAVES: tuple[Any, ...] = (
     *(Liar(int), Liar(float), Liar(str), Liar(bool), Liar(list), Liar(dict), Liar(datetime)),
     *(strawberry.UNSET, msgspec.UNSET, Undefined, NotImplemented, Ellipsis),
 )
+"""Values of classes of all sorts."""
 
 
-_NEAR: Mapping[str, tuple[Any, ...]] = {
+NEAR: Mapping[str, tuple[Any, ...]] = {
     "Int": (
         *(2**31, -(2**31) - 1, True, 1.0, 2**31 - 1, -(2**31), False, 1.5, "1", "", Level.LOW),
         *(2.0**31, float("nan"), Decimal(3), 10**400, Level.HIGH, 1 + 0j, Liar(int)),
@@ -198,7 +199,7 @@ def near(rng: Random, kind: Any) -> Any:
         members = list(kind.extensions["strawberry-definition"].wrapped_cls)
         values = [each.value for each in members] + [each.name for each in members]
         return rng.choice([*values, *kind.values, Level.LOW, Mood.GOOD, 1.0, 3.0, True, ["red"]])
-    known = _NEAR.get(getattr(kind, "name", ""))
+    known = NEAR.get(getattr(kind, "name", ""))
     if known is None:
         return leaf(rng)
     return rng.choice(known[:4] if rng.random() < 0.5 else known)
@@ -209,7 +210,7 @@ def leaf(rng: Random) -> Any:
     made: tuple[Callable[[], Any], ...] = (dict, list, tuple, object, Plain, lambda: {"a": [1]})
     if rng.random() < 0.15:
         return rng.choice(made)()
-    return rng.choice(_LEAVES)
+    return rng.choice(LEAVES)
 
 
 def failure(rng: Random) -> Exception:

@@ -3,7 +3,7 @@
 Odd values meet here all output coercions that graphql-core and strawberry have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -57,7 +57,7 @@ class Tone(Enum):
     DARK = (1, 2)
 
 
-_KINDS: dict[str, Any] = {
+KINDS: dict[str, Any] = {
     "int": int,
     "float": float,
     "text": str,
@@ -74,6 +74,7 @@ _KINDS: dict[str, Any] = {
     "shout": Shout,
     "fussy": Fussy,
 }
+"""Types of leaves, by the name of a field."""
 
 
 def _maybe(kind: Any) -> Any:
@@ -85,7 +86,7 @@ def _many(kind: Any) -> Any:
 
 
 def _annotations(wrap: Callable[[Any], Any]) -> dict[str, Any]:
-    return {f"a_{name}": wrap(kind) for name, kind in _KINDS.items()}
+    return {f"a_{name}": wrap(kind) for name, kind in KINDS.items()}
 
 
 def _type(name: str, annotations: dict[str, Any], **fields: Any) -> Any:
@@ -99,8 +100,8 @@ Strict = _type("Strict", _annotations(lambda kind: kind))
 Lists = _type(
     "Lists",
     {
-        **{f"loose_{name}": _maybe(_many(_maybe(kind))) for name, kind in _KINDS.items()},
-        **{f"strict_{name}": _many(kind) for name, kind in _KINDS.items()},
+        **{f"loose_{name}": _maybe(_many(_maybe(kind))) for name, kind in KINDS.items()},
+        **{f"strict_{name}": _many(kind) for name, kind in KINDS.items()},
         "deep_int": list[list[int] | None] | None,
         "deep_tone": list[list[Tone | None]] | None,
     },
@@ -116,7 +117,7 @@ Computed = _type(
             extensions=[Passing()] if index % 5 == 1 else (),
         )
         for mode in Mode
-        for index, (name, kind) in enumerate(_KINDS.items())
+        for index, (name, kind) in enumerate(KINDS.items())
     },
 )
 
@@ -134,6 +135,17 @@ class Query:
     only = computed("Query.only", Strict)
     amount = computed("Query.amount", int | None)
     attribute: int | None
+
+
+def of_every_leaf(values: Mapping[str, Sequence[Any]]) -> strawberry.Schema:
+    """Return a schema of one list for each kind of leaf; a root's field holds all the values."""
+
+    def field(name: str) -> Any:
+        kind = _maybe(_many(_maybe(KINDS[name])))
+        return strawberry.field(resolver=lambda: list(values[name]), graphql_type=kind)
+
+    query = _type("Query", {}, **{name: field(name) for name in values})
+    return strawberry.Schema(query, config=StrawberryConfig(scalar_map=_SCALARS))
 
 
 def build() -> strawberry.Schema:

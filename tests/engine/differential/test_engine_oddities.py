@@ -1,16 +1,19 @@
 """Single cases that random data meets too seldom, each compared with graphql-core's answer."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from enum import Enum
 from typing import Annotated, Any
 
 import pytest
 import strawberry
+from graphql import GraphQLSchema
 from strawberry.scalars import JSON
 
 from casegraph.engine.compiled import CompiledEngine
 from casegraph.engine.standard import Operation, StandardEngine
+from engine.differential import schema_leaves
 from engine.differential.comparing import Outcome, outcome_of
-from engine.differential.odd_values import Liar
+from engine.differential.odd_values import LEAVES, NEAR, Liar
 
 
 class Fresh:
@@ -152,9 +155,8 @@ class Query:
     secretive = _returning(list[int | None] | None, lambda: [1, Secretive()])
 
 
-async def both(query: str) -> tuple[Outcome, Outcome]:
-    """Return what graphql-core comes to, and what a plan does."""
-    schema = strawberry.Schema(Query)._schema
+async def both(schema: GraphQLSchema, query: str) -> tuple[Outcome, Outcome]:
+    """Return what graphql-core comes to, and what a plan does that has run before."""
     truth = await StandardEngine(schema).run(Operation(query), None)
     engine = CompiledEngine(schema)
     assert not isinstance(engine.plan(Operation(query)), str)
@@ -186,6 +188,26 @@ async def both(query: str) -> tuple[Outcome, Outcome]:
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 async def test_odd_objects_make_no_difference(query: str) -> None:
     """What is used up by reading, what lies, what asks where it is: all come to the same."""
-    truth, got = await both(query)
+    truth, got = await both(strawberry.Schema(Query)._schema, query)
 
     assert got == truth
+
+
+@pytest.mark.parametrize("name", sorted(schema_leaves.KINDS))
+async def test_every_leaf_takes_and_refuses_the_same(name: str) -> None:
+    """Each odd value, before and after one of its class was seen, in every type of leaf."""
+    kind: Any = schema_leaves.KINDS[name]
+    members = list(kind) if isinstance(kind, type) and issubclass(kind, Enum) else []
+    values = [
+        *LEAVES,
+        *(each for near in NEAR.values() for each in near),
+        *members,
+        *(each.value for each in members),
+        *(each.name for each in members),
+    ]
+    schema = schema_leaves.of_every_leaf({name: [*values, *reversed(values)]})._schema
+
+    truth, got = await both(schema, f"{{ {name} }}")
+
+    assert got == truth
+    assert len(truth.text) > len(values)

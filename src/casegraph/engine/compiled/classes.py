@@ -29,31 +29,31 @@ def by_class(function: Any) -> Any:
 class Classes:
     """What is known of Python classes, for one schema.
 
-    An instance of a class in one of these sets is no exception, cannot be awaited, and is of the
-    type under whose name the set stands.
+    An instance of a class in one of these dicts is no exception, cannot be awaited, and is of the
+    type under whose name the dict stands. They go by id, for a class need not have a hash.
     """
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._sets: dict[str, set[type]] = {}
-        self.texts: set[type] = set()
+        self._known: dict[str, dict[int, type]] = {}
+        self.texts: dict[int, type] = {}
         """Subclasses of str whose text is what `str` makes of them."""
 
-    def of(self, name: str) -> set[type]:
-        """Return the classes that are known for a type; the same set for good."""
-        return self._sets.setdefault(name, set())
+    def of(self, name: str) -> dict[int, type]:
+        """Return the classes that are known for a type, by id; the same dict for good."""
+        return self._known.setdefault(name, {})
 
     def learn(self, name: str, value: object) -> None:
         """Remember the class of a value that has turned out to be fine."""
         kind, known = type(value), self.of(name)
         if len(known) < CLASSES_MAX and is_honest(kind):
-            known.add(kind)
+            known[id(kind)] = kind
 
     def learn_text(self, value: str) -> None:
         """Remember a subclass of str that is nothing but its text."""
         kind = type(value)
         if len(self.texts) < CLASSES_MAX and is_honest(kind) and kind.__str__ is str.__str__:
-            self.texts.add(kind)
+            self.texts[id(kind)] = kind
 
     def decides(self, kind: GraphQLObjectType, value: object) -> bool:
         """Return whether the class alone tells that a value is of an object type."""
@@ -96,11 +96,11 @@ def is_honest(kind: type) -> bool:
         or hasattr(kind, "__getattr__")
         or isinstance(kind.__getattribute__, FunctionType)
         or any("__class__" in each.__dict__ for each in kind.__mro__[:-1])
-        or kind in _NEVER
+        or any(kind is each for each in _NEVER)
     )
 
 
-_NEVER = frozenset({NoneType, type(Undefined), GeneratorType, FunctionType, type})
+_NEVER = (NoneType, type(Undefined), GeneratorType, FunctionType, type)
 
 
 def _is_strawberrys(function: Any) -> bool:

@@ -174,10 +174,10 @@ class _Writer:
             selection = shape.selections[shape.type.name]
             known = self._constant(f"h_{shape.type.name}", self._classes.of(shape.type.name))
             made = f"o{selection.number}({value}, s, e{at})"
-            return f"{made} if type({value}) in {known} else {null}{slow}"
+            return f"{made} if id(type({value})) in {known} else {null}{slow}"
         known = self._constant(f"d{shape.number}", shape.functions)
-        made = f"{known}[type({value})]({value}, s, e{at})"
-        return f"{made} if type({value}) in {known} else {null}{slow}"
+        made = f"{known}[id(type({value}))]({value}, s, e{at})"
+        return f"{made} if id(type({value})) in {known} else {null}{slow}"
 
     def _leaf(self, shape: Shape, value: str, slow: str, null: str) -> str:
         kind = shape.type
@@ -197,7 +197,7 @@ class _Writer:
         if shape.is_nullable:
             checked = f"{checked} or {value} is None"
         if kind.name in _TEXTS:
-            return f"{value} if {checked} else str({value}) if type({value}) in T else {slow}"
+            return f"{value} if {checked} else str({value}) if id(type({value})) in T else {slow}"
         return f"{value} if {checked} else {slow}"
 
     def _list(self, shape: Shape, value: str, slow: str) -> str:

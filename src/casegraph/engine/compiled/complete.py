@@ -175,9 +175,10 @@ def _named(
     selection = shape.selections[told.name]
     made = _of_type(selection, shape, value, run, entry, indexes)
     known, kind = shape.functions, type(value)
-    is_new = kind not in known and len(known) < CLASSES_MAX and is_honest(kind)
+    is_new = id(kind) not in known and len(known) < CLASSES_MAX and is_honest(kind)
     if is_new and run.classes.decides_all(shape, value):
-        known[kind] = selection.make
+        known[id(kind)] = selection.make
+        shape.held.append(kind)
     return made
 
 

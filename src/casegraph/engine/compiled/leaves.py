@@ -5,7 +5,7 @@ live as long as their class, and hashing one calls a function of Python's.
 Invariant: what is printed here is what the type's own `coerce_output_value` returns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -38,13 +38,13 @@ def enum_names(kind: GraphQLEnumType) -> Names | None:
 
 
 def scalar_printer(
-    shape: Shape, known: set[type], otherwise: Callable[..., Any]
+    shape: Shape, known: Mapping[int, type], otherwise: Callable[..., Any]
 ) -> Callable[..., Any]:
     """Return what prints a scalar of the schema's own; `otherwise` completes what is not known."""
     coerce = shape.type.coerce_output_value
 
     def printed(position: Shape, value: Any, run: Any, entry: Any, *indexes: int) -> Any:
-        if type(value) not in known:
+        if id(type(value)) not in known:
             return otherwise(position, value, run, entry, *indexes)
         try:
             text = coerce(value)

@@ -85,8 +85,10 @@ class Shape:
     item: "Shape | None" = None
     selections: "dict[str, Selection]" = field(default_factory=dict)
     """What is selected below, by the name of the object type."""
-    functions: dict[Any, Any] = field(default_factory=dict)
-    """Of an abstract position: what makes an answer of a value, by the classes met so far."""
+    functions: dict[int, Any] = field(default_factory=dict)
+    """Of an abstract position: what makes an answer of a value, by the id of its class."""
+    held: list[object] = field(default_factory=list)
+    """Those classes, whose ids must not be another's."""
     tells_by_class: bool | None = None
     """Whether what tells its types looks at values only, so that it needs no path; once known."""
 
