@@ -7,7 +7,7 @@ Invariant: a session serves one request; nothing of it is left when the answer i
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from casegraph.graph.forecast import forecast
 from casegraph.graph.forecast_plan import Forecast
 from casegraph.loading.freshness import Kind, Windows
 from casegraph.loading.kept import Asking
-from casegraph.loading.ledger import Ledger, StaleReason
+from casegraph.loading.ledger import Ledger, Provenance, StaleReason
 from casegraph.loading.outlook import Outlook
 from casegraph.loading.reads import Reads, Shared
 from casegraph.telemetry.waterfall import Waterfall, current_waterfall
@@ -64,25 +64,27 @@ class GatewaySession:
 
     def headers(self) -> Mapping[str, str]:
         """Return what the answer says of its age."""
-        ledger, now = self.context.asking.ledger, self.context.now()
-        oldest = ledger.oldest()
-        age = None if oldest is None else oldest.age(now)
-        return answer_headers(age, ledger.fresh_for(now, self.windows), is_whole=self._is_whole)
+        ledger = self.context.asking.ledger
+        oldest = ledger.oldest() if self._is_whole else None
+        if oldest is None:
+            return answer_headers(None, 0.0, is_whole=self._is_whole)
+        now = self.context.now()
+        return answer_headers(oldest.age(now), ledger.fresh_for(now, self.windows), is_whole=True)
 
     def extensions(self) -> Mapping[str, Any]:
         """Return what the answer says of how it came to be."""
         said: dict[str, Any] = {}
-        stale = self._stale()
+        stale = self.context.asking.ledger.stale()
         if stale:
-            said["freshness"] = stale
+            said["freshness"] = self._oldest_of_each(stale)
         if self.waterfall is not None:
             said["trace"] = self.waterfall.shape()
         return said
 
-    def _stale(self) -> list[dict[str, Any]]:
-        """Return what was given stale: the oldest of each kind and reason."""
+    def _oldest_of_each(self, stale: Iterable[Provenance]) -> list[dict[str, Any]]:
+        """Return what is told of what was given stale: the oldest of each kind and reason."""
         oldest: dict[tuple[str, Kind, StaleReason | None], float] = {}
-        for each in self.context.asking.ledger.stale():
+        for each in stale:
             key = (each.upstream, each.kind, each.reason)
             oldest[key] = min(each.fetched_at, oldest.get(key, each.fetched_at))
         now = self.context.now()
@@ -190,9 +192,9 @@ class Sessions:
         """Return in whose name a request reads; its credentials travel beside it."""
         proofs = self.forwarded.proofs(headers)
         callers_proofs.set(proofs)
-        scope = self.shared.scope.of_caller(
-            {upstream: proof.identity for upstream, proof in proofs.items()}
-        )
+        scope = self.shared.scope
+        if proofs:
+            scope = scope.of_caller({name: proof.identity for name, proof in proofs.items()})
         return Asking(scope, accepted(headers), Ledger())
 
     def _check_explain(self, wanted: str, *, may: bool) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
 
 from casegraph.edge.decoding import (
     JSON_DEPTH_MAX,
@@ -157,16 +159,21 @@ def test_a_refusal_names_what_is_wrong(body: bytes, expected: str) -> None:
     assert refused.value.status == 400
 
 
-def arriving(*chunks: bytes, then: Callable[[], Any] | None = None) -> AsyncIterator[bytes]:
-    """Return chunks as a request's stream; `then` is awaited after them."""
+def arriving(*chunks: bytes, then: Callable[[], Any] | None = None) -> Receive:
+    """Return what a server tells of a body in chunks; `then` is awaited after them."""
+    more = then is not None
+    told = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    told[-1]["more_body"] = more
+    messages = iter(told)
 
-    async def stream() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
+    async def receive() -> Message:
+        for message in messages:
+            return message
         if then is not None:
             await then()
+        return {"type": "http.disconnect"}
 
-    return stream()
+    return receive
 
 
 async def test_a_body_comes_in_pieces() -> None:
@@ -196,3 +203,22 @@ async def test_a_body_that_does_not_come_is_given_up() -> None:
         await BodyBounds(seconds=0.01).read(arriving(b"{", then=never.wait))
 
     assert refused.value.status == 408
+
+
+async def test_a_client_that_leaves_in_its_body_is_told_from_one_that_ends_it() -> None:
+    """Half a body is no request."""
+
+    async def left() -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(ClientDisconnect):
+        await BodyBounds().read(arriving(b'{"query":', then=left))
+
+
+async def test_the_time_of_a_body_begins_with_the_wait_for_it() -> None:
+    """No timer is left behind, however the reading ends."""
+    never = asyncio.Event()
+
+    assert await BodyBounds(seconds=0).read(arriving(b"{}")) == b"{}"
+    with pytest.raises(BodyTooSlow):
+        await BodyBounds(seconds=0).read(arriving(b"{", then=never.wait))

@@ -7,8 +7,8 @@ holds a connection and no place.
 Invariant: a place that was taken is given back, however the work ends; nobody waits for one.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 IN_FLIGHT_MAX = 200
 """Operations at the same time (reliability default)."""
@@ -40,12 +40,20 @@ class Admission:
         if self._in_flight >= self._at_most:
             raise Overloaded(self._at_most)
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self) -> AbstractContextManager[None]:
         """Hold a place during the context; raises Overloaded at its beginning."""
+        return self
+
+    def __enter__(self) -> None:
+        """Take a place; there is nothing to remember of it but that it is taken."""
         self.refuse_when_full()
         self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give one back."""
+        self._in_flight -= 1

@@ -21,11 +21,14 @@ _WITHOUT_END = float("inf")
 
 
 def accepted(headers: Mapping[str, str]) -> Acceptance:
-    """Return what a request accepts; raises BadRequest for a number that is none."""
-    # Not `get`: the directives of several lines of the header hold together.
-    said = ",".join(value for name, value in headers.items() if name.lower() == HEADER)
-    if not said:
+    """Return what a request accepts; raises BadRequest for a number that is none.
+
+    Names are in lower case.
+    """
+    if HEADER not in headers:
         return ANY
+    # Not `get`: the directives of several lines of the header hold together.
+    said = ",".join(value for name, value in headers.items() if name == HEADER)
     flags: set[str] = set()
     seconds: dict[str, float] = {}
     for name, value in _directives(said):

@@ -9,17 +9,41 @@ because which of them counts would be for each reader to guess.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.datastructures import Headers
 
 from casegraph.edge.api_keys import ApiKeys
-from casegraph.edge.identity import ANYONE, Identity, SignInUnavailable, Unauthenticated
-from casegraph.edge.rates import Rates
-from casegraph.edge.signing_keys import KeysUnavailable
-from casegraph.edge.tokens import Tokens
+from casegraph.edge.identity import (
+    ANYONE,
+    Identity,
+    KeysUnavailable,
+    SignInUnavailable,
+    Unauthenticated,
+)
 
 CHALLENGE = 'Bearer realm="casegraph"'
 KEY_HEADER = "x-api-key"
+
+
+class Tokens(Protocol):
+    """Tells whose a token is. What does comes with its library, for who has tokens."""
+
+    async def identify(self, token: str) -> Identity | None:
+        """Return whose token this is, None when it does not count; raises KeysUnavailable."""
+
+    async def close(self) -> None:
+        """Close what is open."""
+
+
+class Rates(Protocol):
+    """Counts what callers ask; the same holds for its library."""
+
+    async def count(self, identity: Identity) -> None:
+        """Count one request; raises RateExceeded."""
+
+    async def close(self) -> None:
+        """Close what is open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,22 @@ import logging
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
 from graphql import ExecutionResult, GraphQLError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casegraph.edge.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
 from casegraph.edge.answers import encode, formatted, refused
 from casegraph.edge.cancellation import ClientGone, while_connected
-from casegraph.edge.decoding import BadRequest, BodyBounds
+from casegraph.edge.decoding import NO_HEADERS, BadRequest, BodyBounds
 from casegraph.edge.delivery import Delivery
 from casegraph.edge.door import Door
+from casegraph.edge.headers import RequestHeaders
 from casegraph.edge.identity import Identity
 from casegraph.edge.negotiation import (
     PLAIN_JSON,
@@ -44,6 +45,7 @@ from casegraph.edge.refusals import (
     Misdirected,
     NotAcceptable,
 )
+from casegraph.edge.replies import Reply
 from casegraph.edge.statuses import StatusCodes, StatusTable
 from casegraph.engine.incremental import Parts
 from casegraph.engine.standard import Operation, ReadsOnly
@@ -104,7 +106,9 @@ class Manners:
 class _Exchange:
     """One request and what is known of its answer."""
 
-    request: Request
+    scope: Scope
+    receive: Receive
+    headers: RequestHeaders
     request_id: str
     record: RequestRecord
     media_type: str | None
@@ -114,8 +118,14 @@ class _Exchange:
     begun: Delivery | None = None
     """The answer, where some of it has left already."""
 
+    @property
+    def method(self) -> str:
+        """HTTP's word for what is wanted."""
+        method: str = self.scope["method"]
+        return method
 
-Reply = tuple[Response, dict[str, Any]]
+
+Answered = tuple[Reply | Delivery, dict[str, Any]]
 """An answer as it leaves, and what its body says."""
 
 
@@ -152,31 +162,37 @@ class GraphQLEndpoint:
         known = {name.lower() for name in proofs}
         forwarded = sorted(name for name in self._manners.forwarded if name not in known)
         self._vary = ", ".join(("Accept", *proofs, *forwarded))
+        self._vary_bytes = self._vary.encode()
         self._methods = ("POST",) if self._manners.gets == "off" else ("GET", "HEAD", "POST")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
-        request_id = _request_id(request)
-        accept = ",".join(request.headers.getlist("accept"))
-        if self._page is not None and request.method in _READS and names_html(accept):
-            response = self._page(scope.get("root_path", ""))
+        headers = RequestHeaders(scope["headers"])
+        request_id = _request_id(headers.get("x-request-id", ""))
+        accept = ",".join(headers.getlist("accept"))
+        response: ASGIApp
+        if self._page is not None and scope["method"] in _READS and names_html(accept):
+            page = self._page(scope.get("root_path", ""))
+            page.headers["x-request-id"] = request_id
+            response = page
         else:
-            response = await self._observed(request, request_id, accept, send)
-        response.headers["x-request-id"] = request_id
+            record = self._observer.request_started(request_id, headers.getlist("traceparent"))
+            kind = answer_type(accept)
+            shape = parts_shape(accept) if scope["method"] != "HEAD" else None
+            response = await self._observed(
+                _Exchange(scope, receive, headers, request_id, record, kind, shape, send)
+            )
         await response(scope, receive, send)
 
-    async def _observed(
-        self, request: Request, request_id: str, accept: str, send: Send
-    ) -> Response:
+    async def _observed(self, exchange: _Exchange) -> ASGIApp:
         """Answer a request and tell how it ended, whatever happens."""
-        record = self._observer.request_started(request_id, request.headers.getlist("traceparent"))
-        shape = parts_shape(accept) if request.method != "HEAD" else None
-        exchange = _Exchange(request, request_id, record, answer_type(accept), shape, send)
+        response: ASGIApp
+        request_id = exchange.request_id
         end = RequestEnd(RequestOutcome.FAILED, _FAILED)
         try:
-            response, answer = await self._answered(exchange)
-            end = RequestEnd.of_answer(answer, response.status_code)
+            reply, answer = await self._answered(exchange)
+            end = RequestEnd.of_answer(answer, reply.status_code)
+            response = reply
         except (ClientDisconnect, ClientGone):
             end = RequestEnd(RequestOutcome.CLIENT_GONE, _CLIENT_GONE)
             # Nobody is there to read it.
@@ -188,10 +204,10 @@ class GraphQLEndpoint:
             response = exchange.begun or self._response(exchange, answer, _FAILED)
             end = RequestEnd.of_answer(answer, _FAILED)
         finally:
-            self._observer.request_finished(record, end)
+            self._observer.request_finished(exchange.record, end)
         return response
 
-    async def _answered(self, exchange: _Exchange) -> Reply:
+    async def _answered(self, exchange: _Exchange) -> Answered:
         try:
             return await self._run(exchange)
         except Overloaded as error:
@@ -204,23 +220,24 @@ class GraphQLEndpoint:
         except BadRequest as error:
             return self._refusal(exchange, error)
 
-    async def _run(self, exchange: _Exchange) -> Reply:
+    async def _run(self, exchange: _Exchange) -> Answered:
         """Answer a request that is one; raises BadRequest, Overloaded and ReadsOnly."""
         if exchange.media_type is None:
             raise NotAcceptable("Answers are application/graphql-response+json or JSON.")
-        request, documents = exchange.request, self._manners.documents
-        if self._manners.is_local and is_rebound(request.headers, self._manners.origins):
+        headers, documents = exchange.headers, self._manners.documents
+        if self._manners.is_local and is_rebound(headers, self._manners.origins):
             raise Misdirected("Browsers are answered under this machine's own names only.")
-        caller = await self._manners.door.identify(request.headers)
-        asked = await self._asked(request)
-        operation = await documents.operation(asked, reads_only=request.method in _READS)
-        operation = replace(operation, scopes=caller.scopes)
-        time = self._time_for(request)
-        session = self._begin(exchange.request_id, time, request.headers, caller)
+        caller = await self._manners.door.identify(headers)
+        asked = await self._asked(exchange)
+        operation = await documents.operation(
+            asked, reads_only=exchange.method in _READS, scopes=caller.scopes
+        )
+        time = self._time_for(headers.get(DEADLINE_HEADER))
+        session = self._begin(exchange.request_id, time, headers, caller)
         exchange.record.operation_name = operation.name
         run = session.run if exchange.shape is None else session.run_in_parts
         with self._admission.place():
-            result = await while_connected(request.receive, run(operation))
+            result = await while_connected(exchange.receive, run(operation))
             if isinstance(result, Parts):
                 reply = await self._delivered(exchange, session, result)
                 await documents.ran(asked)
@@ -234,7 +251,7 @@ class GraphQLEndpoint:
         status = self._statuses.of_result(result, answer, exchange.media_type)
         return self._response(exchange, answer, status, session.headers()), answer
 
-    async def _delivered(self, exchange: _Exchange, session: Session, parts: Parts) -> Reply:
+    async def _delivered(self, exchange: _Exchange, session: Session, parts: Parts) -> Answered:
         """Send an answer in parts while they are made; returns when the last one is ready."""
         headers = {
             **session.headers(),
@@ -247,7 +264,7 @@ class GraphQLEndpoint:
             parts, lambda error: self._present(error, exchange.request_id), session.extensions
         )
         try:
-            answer = await while_connected(exchange.request.receive, making)
+            answer = await while_connected(exchange.receive, making)
         except BaseException:
             response.abandon()
             raise
@@ -255,31 +272,31 @@ class GraphQLEndpoint:
             await parts.close()
         return response, answer
 
-    async def _asked(self, request: Request) -> Parameters:
+    async def _asked(self, exchange: _Exchange) -> Parameters:
         """Return what the request asks for; raises BadRequest and Overloaded."""
-        if request.method not in self._methods:
+        method, headers = exchange.method, exchange.headers
+        if method not in self._methods:
             raise MethodRefused(*self._methods)
-        if request.method in _READS:
-            if is_forgeable(request.headers, self._manners.gets, self._manners.origins):
+        if method in _READS:
+            if is_forgeable(headers, self._manners.gets, self._manners.origins):
                 raise Forgeable("A GET needs a header like GraphQL-Require-Preflight: 1 here.")
-            return from_url(request.scope["query_string"])
-        if not _is_json(request.headers.get("content-type", "")):
+            return from_url(exchange.scope["query_string"])
+        if not _is_json(headers.get("content-type", "")):
             raise MediaTypeRefused("Content-Type must be application/json in UTF-8.")
-        if request.headers.get("content-encoding", "identity") != "identity":
+        if headers.get("content-encoding", "identity") != "identity":
             raise MediaTypeRefused("Send the body as it is, without Content-Encoding.")
         self._admission.refuse_when_full()
-        return from_body(await self._body.read(request.stream()))
+        return from_body(await self._body.read(exchange.receive))
 
-    def _time_for(self, request: Request) -> float:
+    def _time_for(self, asked: str | None) -> float:
         """Return the request's time in seconds: the setting, or less where the client says so."""
-        asked = request.headers.get(DEADLINE_HEADER)
         if asked is None:
             return self._deadline_seconds
         if not _MILLISECONDS.fullmatch(asked.strip()):
             raise BadRequest(f"{DEADLINE_HEADER} must be a whole number of milliseconds.")
         return min(int(asked) / 1000, self._deadline_seconds)
 
-    def _refusal(self, exchange: _Exchange, error: BadRequest) -> Reply:
+    def _refusal(self, exchange: _Exchange, error: BadRequest) -> Answered:
         wait = {} if error.retry_after_ms is None else _retryable(error.retry_after_ms)
         answer = refused(exchange.request_id, str(error), code=error.code, **wait)
         status = self._statuses.of_refusal(error, exchange.media_type or PLAIN_JSON)
@@ -290,14 +307,11 @@ class GraphQLEndpoint:
         exchange: _Exchange,
         answer: dict[str, Any],
         status: int,
-        headers: Mapping[str, str] | None = None,
-    ) -> Response:
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Reply:
         media_type = self._statuses.type_of(status, exchange.media_type or PLAIN_JSON)
-        return Response(
-            encode(answer),
-            status_code=status,
-            media_type=f"{media_type}; charset=utf-8",
-            headers={"vary": self._vary, **(headers or {})},
+        return Reply(
+            status, encode(answer), media_type, exchange.request_id, self._vary_bytes, headers
         )
 
 
@@ -314,6 +328,5 @@ def _is_json(content_type: str) -> bool:
     )
 
 
-def _request_id(request: Request) -> str:
-    offered = request.headers.get("x-request-id", "")
-    return offered if _REQUEST_ID.fullmatch(offered) else os.urandom(16).hex()
+def _request_id(offered: str) -> str:
+    return offered if offered and _REQUEST_ID.fullmatch(offered) else os.urandom(16).hex()

@@ -52,6 +52,14 @@ class RateExceeded(BadRequest):
         self.headers = headers
 
 
+class KeysUnavailable(Exception):
+    """The issuer's keys are not known and cannot be had; `seconds` is when to come back."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the issuer's keys cannot be had")
+        self.seconds = seconds
+
+
 class SignInUnavailable(BadRequest):
     """Nobody can be told from anybody just now: the issuer's keys cannot be had."""
 

@@ -17,6 +17,7 @@ import msgspec
 from casegraph.edge.decoding import BadRequest
 from casegraph.edge.parameters import Parameters
 from casegraph.edge.trusted import TrustedDocument, digest_of
+from casegraph.engine.scopes import ALL_SCOPES
 from casegraph.engine.standard import Operation
 from casegraph.loading.cache import cache_key
 from casegraph.loading.kept_store import Entry, MemoryStore, Store
@@ -135,7 +136,9 @@ class Documents:
         self._registered = registered
         self._trusted_only = trusted_only
 
-    async def operation(self, asked: Parameters, *, reads_only: bool) -> Operation:
+    async def operation(
+        self, asked: Parameters, *, reads_only: bool, scopes: frozenset[str] = ALL_SCOPES
+    ) -> Operation:
         """Return what is to run; raises UnknownDocument, NotTrusted and BadRequest."""
         trusted = self._trusted.get(asked.document_id) if asked.document_id else None
         if asked.query is not None:
@@ -144,10 +147,17 @@ class Documents:
                 _check(asked, asked.query, trusted)
         if trusted is None:
             text = await self._text(asked)
-            return Operation(text, asked.variables, asked.name, reads_only=reads_only)
+            return Operation(
+                text, asked.variables, asked.name, reads_only=reads_only, scopes=scopes
+            )
         name = asked.name or trusted.name
         return Operation(
-            trusted.text, asked.variables, name, reads_only=reads_only, is_trusted=True
+            trusted.text,
+            asked.variables,
+            name,
+            reads_only=reads_only,
+            is_trusted=True,
+            scopes=scopes,
         )
 
     async def ran(self, asked: Parameters) -> None:

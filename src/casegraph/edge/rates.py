@@ -13,7 +13,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
@@ -30,16 +29,6 @@ FORGET_SECONDS = 30.0
 _KEY_PREFIX = "casegraph:v1:rate"
 
 _log = logging.getLogger("casegraph.rates")
-
-
-class Rates(Protocol):
-    """Counts what callers ask."""
-
-    async def count(self, identity: Identity) -> None:
-        """Count one request; raises RateExceeded."""
-
-    async def close(self) -> None:
-        """Close what is open."""
 
 
 class PerMinute:

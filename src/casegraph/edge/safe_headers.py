@@ -6,6 +6,7 @@ Invariant: no answer leaves without all of these, error pages included.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,8 +41,14 @@ class SafeHeaders:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
                 # Names are lower case, as ASGI asks; most answers set none or one of these.
-                said = _NAMES.intersection(name for name, _ in headers)
-                message["headers"] = [*headers, *(each for each in _RAW if each[0] not in said)]
+                said = _NAMES.intersection([name for name, _ in headers])
+                message["headers"] = [*headers, *_left_out(said)]
             await send(message)
 
         await self._app(scope, receive, send_safely)
+
+
+@lru_cache(maxsize=1 << len(_NAMES))
+def _left_out(said: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers that an answer does not have which has said these."""
+    return tuple(each for each in _RAW if each[0] not in said)

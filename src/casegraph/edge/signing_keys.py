@@ -17,6 +17,9 @@ import msgspec
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from casegraph.edge.algorithms import SUPPORTED
+from casegraph.edge.identity import KeysUnavailable
+
 COOL_DOWN_SECONDS = 30.0
 """Shortest time between two fetches, whether they succeed or not."""
 FRESH_SECONDS = 600.0
@@ -25,20 +28,6 @@ USABLE_SECONDS = 24 * 3600.0
 """Age beyond which a set that cannot be fetched anew is none."""
 KEYS_MAX = 100
 """Keys of a set that are looked at; issuers have two or three."""
-
-SUPPORTED: Mapping[str, tuple[str, str | None]] = {
-    "RS256": ("RSA", None),
-    "RS384": ("RSA", None),
-    "RS512": ("RSA", None),
-    "PS256": ("RSA", None),
-    "PS384": ("RSA", None),
-    "PS512": ("RSA", None),
-    "ES256": ("EC", "P-256"),
-    "ES384": ("EC", "P-384"),
-    "ES512": ("EC", "P-521"),
-    "EdDSA": ("OKP", "Ed25519"),
-}
-"""Each algorithm with the type and the curve of its keys; none that signs with a shared secret."""
 _PUBLIC = ("kty", "n", "e", "crv", "x", "y")
 _RSA_BITS_MIN = 2048
 
@@ -46,14 +35,6 @@ _log = logging.getLogger("casegraph.signing_keys")
 
 Fetch = Callable[[], Awaitable[bytes]]
 """Fetches the JWKS; raises whatever it likes."""
-
-
-class KeysUnavailable(Exception):
-    """The issuer's keys are not known and cannot be had; `seconds` is when to come back."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__("the issuer's keys cannot be had")
-        self.seconds = seconds
 
 
 class SigningKeys:

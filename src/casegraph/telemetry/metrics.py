@@ -134,7 +134,10 @@ class Metrics:
         self._request_seconds = self._histogram(
             "request_seconds", "Time of GraphQL requests.", _REQUEST_SECONDS, kind
         )
+        # Asked for when it is read: two observations less for each request.
+        self._running = 0
         self._open = self._gauge("requests_in_flight", "GraphQL requests running now.", {})
+        self._open.at().set_function(lambda: self._running)
         self._comparisons = self._counter(
             "engine_comparisons",
             "Queries that both engines ran, by how the answers compare.",
@@ -184,13 +187,13 @@ class Metrics:
 
     def request_started(self) -> None:
         """Count a request in."""
-        self._open.at().inc()
+        self._running += 1
 
     def request_finished(
         self, kind: OperationType, outcome: RequestOutcome, seconds: float
     ) -> None:
         """Count a request out, by how it ended and how long it took."""
-        self._open.at().dec()
+        self._running -= 1
         self._requests.at(kind, outcome).inc()
         self._request_seconds.at(kind).observe(seconds)
 

@@ -70,7 +70,7 @@ class RequestEnd:
     def of_answer(cls, answer: Mapping[str, Any], status: int) -> "RequestEnd":
         """Return how the request of this GraphQL answer ended."""
         errors = answer.get("errors") or ()
-        codes = Counter(str(error.get("extensions", {}).get("code", "OTHER")) for error in errors)
+        codes = [str(error.get("extensions", {}).get("code", "OTHER")) for error in errors]
         if status >= 500:  # noqa: PLR2004  the gateway's own failure
             outcome = RequestOutcome.FAILED
         elif "data" not in answer:
@@ -79,7 +79,7 @@ class RequestEnd:
             outcome = RequestOutcome.FAILED
         else:
             outcome = RequestOutcome.PARTIAL if errors else RequestOutcome.OK
-        return cls(outcome, status, dict(codes))
+        return cls(outcome, status, dict(Counter(codes)) if codes else {})
 
 
 current_request: ContextVar[RequestRecord | None] = ContextVar("current_request", default=None)
