@@ -5,6 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.clients
+
 
 def test_the_generated_client_is_strictly_typed(
     python_workshop: Any, generator_python: Path

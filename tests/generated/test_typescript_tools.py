@@ -11,6 +11,8 @@ import pytest
 from support.gateway import running_gateway
 from support.upstreams import Upstreams
 
+pytestmark = pytest.mark.clients
+
 
 @pytest.fixture(scope="module")
 def relay(node_workshop: Any) -> dict[str, tuple[str, str]]:
