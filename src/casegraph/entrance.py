@@ -6,15 +6,13 @@ what opens this door is never sent on as a credential for an upstream, but for a
 settings say so.
 """
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from casegraph.edge.api_keys import ApiKeys, ApiKeysError
-from casegraph.edge.door import KEY_HEADER, Door
+from casegraph.edge.door import KEY_HEADER, Door, Rates, Tokens
 from casegraph.edge.forwarded import ForwardedHeaders
-from casegraph.edge.rates import PerMinute
-from casegraph.edge.signing_keys import Fetch, SigningKeys
-from casegraph.edge.tokens import TokenRules, Tokens
 from casegraph.errors import SettingsInvalid
 from casegraph.settings import Settings, is_loopback
 from casegraph.settings_auth import DEFAULT_ALGORITHMS, JwtSettings
@@ -97,7 +95,9 @@ def _api_keys(file: str | None) -> ApiKeys | None:
         raise SettingsInvalid(f"{_VARIABLE}API_KEYS_FILE: {error}") from None
 
 
-def _rates(settings: Settings) -> PerMinute | None:
+def _rates(settings: Settings) -> Rates | None:
+    from casegraph.edge.rates import PerMinute  # noqa: PLC0415  its library takes 2 MB
+
     chosen = settings.auth.requests_per_minute
     if chosen is None:
         chosen = 0 if settings.is_loopback() else _PER_MINUTE
@@ -106,13 +106,18 @@ def _rates(settings: Settings) -> PerMinute | None:
 
 
 def _tokens(jwt: JwtSettings, exchange: Exchange) -> Tokens:
+    # Their library takes 9 MB, which most processes can do without.
+    from casegraph.edge.signing_keys import SigningKeys  # noqa: PLC0415  see above
+    from casegraph.edge.tokens import TokenRules  # noqa: PLC0415  see above
+    from casegraph.edge.tokens import Tokens as IssuedTokens  # noqa: PLC0415  see above
+
     algorithms = jwt.algorithms or DEFAULT_ALGORITHMS
     keys = SigningKeys(_fetch(jwt.jwks_url or "", exchange), algorithms)
     rules = TokenRules(jwt.issuer or "", jwt.audience or "", algorithms, jwt.scope_claim)
-    return Tokens(rules, keys)
+    return IssuedTokens(rules, keys)
 
 
-def _fetch(url: str, exchange: Exchange) -> Fetch:
+def _fetch(url: str, exchange: Exchange) -> Callable[[], Awaitable[bytes]]:
     """Return what fetches the issuer's keys; raises SettingsInvalid."""
     variable = f"{_VARIABLE}JWT__JWKS_URL"
     origin, target = split_base(variable, url)

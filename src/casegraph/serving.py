@@ -21,6 +21,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from casegraph.collector import Collector, Tuning, Untuned
+
 _STOP_SECONDS = 5
 """How long open calls may finish when the server stops; then they are cut."""
 
@@ -165,8 +167,13 @@ class _Server(uvicorn.Server):
     """A server that tells when it accepts connections, and when it is asked to stop."""
 
     def __init__(
-        self, app: ASGIApp, on_started: Callable[[], None], stopping: Stopping | None = None
+        self,
+        app: ASGIApp,
+        on_started: Callable[[], None],
+        collector: Tuning,
+        stopping: Stopping | None = None,
     ) -> None:
+        self._collector = collector
         self._stopping = stopping or Stopping()
         self._stop_at: float | None = None
         config = uvicorn.Config(
@@ -183,6 +190,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)  # a failed start leaves by SystemExit
+        self._collector.started()
         self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -196,6 +204,8 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
+        state = self.server_state
+        self._collector.tick(in_flight=len(state.tasks), served=state.total_requests)
         drained = self._stop_at is not None and time.monotonic() >= self._stop_at
         return await super().on_tick(counter) or drained
 
@@ -237,8 +247,11 @@ def serve(
 def serve_bound(
     app: ASGIApp, bound: socket.socket, ready: Callable[[], None], stopping: Stopping | None = None
 ) -> None:
-    """Serve `app` as `serve` does, on a listening socket that other processes may share."""
-    _Server(app, ready, stopping).run(sockets=[bound])
+    """Serve `app` as `serve` does, on a listening socket that other processes may share.
+
+    The process is taken to be the server's own: its garbage collector is tuned for it.
+    """
+    _Server(app, ready, Collector(), stopping).run(sockets=[bound])
 
 
 @dataclass
@@ -284,7 +297,7 @@ def start_in_thread(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Run
     bound = bind(host, port)
     chosen: int = bound.getsockname()[1]
     settled = threading.Event()
-    server = _Server(app, settled.set)
+    server = _Server(app, settled.set, Untuned())  # the process is somebody else's
 
     def run() -> None:
         try:

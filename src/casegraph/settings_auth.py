@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from casegraph.edge.signing_keys import SUPPORTED
+from casegraph.edge.algorithms import SUPPORTED
 from casegraph.settings_groups import Part
 
 DEFAULT_ALGORITHMS = ("RS256", "ES256")

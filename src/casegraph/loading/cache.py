@@ -1,10 +1,8 @@
 """Bytes kept for a while in Redis, by a cache whose failure nobody notices.
 
-aiocache is a plain store here: get, set and delete, bytes in and bytes out. Its decorators log
-values, share mutable objects and fail with their backend, so none is used, nor any serializer.
+What keeps them is a plain store: get, set and delete, bytes in and bytes out.
 Invariants: no operation raises for a backend's sake or lasts longer than its cap; a backend that
-keeps failing is left alone for a while; neither a key nor a value is ever logged. No other module
-imports aiocache.
+keeps failing is left alone for a while; neither a key nor a value is ever logged.
 """
 
 import asyncio
@@ -14,9 +12,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
-
-from aiocache import RedisCache
-from aiocache.serializers import NullSerializer
 
 _log = logging.getLogger("casegraph.cache")
 
@@ -164,9 +159,12 @@ def open_cache(
 
     Nothing is connected yet: an absent Redis is a cache that misses. Raises CacheUrlError.
     """
+    # With its driver it takes 7 MB, which a process without a Redis can do without.
+    from casegraph.loading.cache_redis import RedisStore  # noqa: PLC0415  see above
+
     # At level DEBUG aiocache would write every key into the log.
     logging.getLogger("aiocache").setLevel(logging.INFO)
-    backend = _RedisStore(**_redis_options(url))
+    backend = RedisStore(**_redis_options(url), connections=REDIS_CONNECTIONS)
     return Cache(backend, clock=clock, operation_seconds=operation_seconds)
 
 
@@ -184,29 +182,6 @@ def cache_key(*parts: str) -> str:
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     # The empty part marks a digest: no key made of parts has one.
     return f"{_KEY_PREFIX}:{digest}"
-
-
-class _RedisStore(RedisCache):  # type: ignore[misc] # aiocache has no types
-    """aiocache's Redis cache, told to leave bytes and time alone.
-
-    Time: its own time-out (5 s, 20 us an operation) and the driver's are off; `Cache` caps. The
-    protocol is RESP2: under RESP3 the driver (8.x) listens for maintenance notices, and then no
-    longer checks a pooled connection for a leftover reply. A cancelled operation closes its
-    connection, so the next one cannot read its answer.
-    """
-
-    def __init__(self, username: str | None, **options: Any) -> None:
-        super().__init__(
-            serializer=NullSerializer(encoding=None),
-            timeout=None,
-            pool_max_size=REDIS_CONNECTIONS,
-            connection_pool_kwargs={"protocol": 2, "socket_timeout": None, "username": username},
-            **options,
-        )
-
-    async def _close(self, *_args: object, **_ignored: object) -> None:
-        # aiocache calls close(), which the driver has deprecated.
-        await self.client.aclose()
 
 
 def _redis_options(url: str) -> dict[str, Any]:

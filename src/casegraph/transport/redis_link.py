@@ -14,10 +14,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
 OPERATION_SECONDS = 0.05
 """Cap of one operation, connecting included (reliability §3, cache)."""
 SKIP_SECONDS = 1.0
@@ -33,6 +29,11 @@ Work = Callable[[Any], Awaitable[T]]
 
 def open_redis(url: str, connections: int) -> Any:
     """Return a client for `redis://[user:password@]host[:port][/db]`; connects when first used."""
+    # The driver takes 6 MB, which a process without a Redis can do without.
+    from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415  see above
+    from redis.asyncio.retry import Retry  # noqa: PLC0415  see above
+    from redis.backoff import NoBackoff  # noqa: PLC0415  see above
+
     options: dict[str, Any] = {
         "protocol": 2,
         "socket_timeout": None,

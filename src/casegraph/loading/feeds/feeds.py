@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
 from casegraph.loading.feeds.bounds import FeedConfig, FeedMode, FeedState
@@ -18,14 +18,15 @@ from casegraph.loading.feeds.feed import Feed
 from casegraph.loading.feeds.keeper import Keeper, OwnKeeper
 from casegraph.loading.feeds.note_reading import NoteReading
 from casegraph.loading.feeds.reading import Reading
-from casegraph.loading.feeds.redis_place import Place, RedisServer
 from casegraph.loading.feeds.review_reading import ReviewReading
 from casegraph.loading.feeds.store_file import FileKeeper, FileStore
-from casegraph.loading.feeds.store_redis import RedisKeeper
 from casegraph.loading.scope import DataScope, tenant_of
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.action_management.records import Note
 from casegraph.upstreams.case_reviews.records import ReviewEntry
+
+if TYPE_CHECKING:  # who has no Redis does not import its driver
+    from casegraph.loading.feeds.redis_place import RedisServer
 
 MOST_FEEDS = 64
 """Hubs with a feed at the same time."""
@@ -51,7 +52,7 @@ class Feeds:
         redis_url: str | None = None,
     ) -> None:
         self._file = None if file is None else FileStore(file)
-        self._redis = None if redis_url is None else RedisServer(redis_url)
+        self._redis = None if redis_url is None else _redis_server(redis_url)
         self._token = uuid4().hex
         self._sources = sources
         self._times = times or Times()
@@ -96,10 +97,23 @@ class Feeds:
         # With another window the same rows are another feed.
         name = tenant_of(*key, str(config.bounds.window_days))
         if self._redis is not None:
-            return RedisKeeper(Place(self._redis, name, self._token))
+            return _redis_keeper(self._redis, name, self._token)
         if self._file is not None:
             return FileKeeper(self._file, name)
         return OwnKeeper()
+
+
+def _redis_server(url: str) -> "RedisServer":
+    from casegraph.loading.feeds.redis_place import RedisServer  # noqa: PLC0415  its driver
+
+    return RedisServer(url)
+
+
+def _redis_keeper(server: "RedisServer", name: str, token: str) -> Keeper[Any]:
+    from casegraph.loading.feeds.redis_place import Place  # noqa: PLC0415  its driver
+    from casegraph.loading.feeds.store_redis import RedisKeeper  # noqa: PLC0415  the same
+
+    return RedisKeeper(Place(server, name, token))
 
 
 class _Shelf(Generic[R]):

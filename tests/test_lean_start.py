@@ -1,0 +1,24 @@
+"""What a start does without: libraries of ways that this process does not go."""
+
+import subprocess
+import sys
+
+from support.command import environment_with
+
+UNUSED = {"aiocache", "aiohttp", "cryptography", "httpx", "jwt", "limits", "redis"}
+"""With no Redis, no tokens and the own exchange; together they take 31 MB."""
+IMPORTED = "import sys; import casegraph.cli; print(*{name.split('.')[0] for name in sys.modules})"
+
+
+def test_a_start_imports_only_what_it_uses() -> None:
+    """The command line alone brings none of the libraries that a setting has to ask for."""
+    told = subprocess.run(  # noqa: S603  our own interpreter and our own script
+        [sys.executable, "-c", IMPORTED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment_with({}),
+    ).stdout.split()
+
+    assert "casegraph" in told
+    assert UNUSED.isdisjoint(told), UNUSED.intersection(told)
