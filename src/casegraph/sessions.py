@@ -49,7 +49,11 @@ class GatewaySession:
 
     async def run(self, operation: Operation) -> Result:
         """Return data and errors."""
-        result = await self.engine.run(operation, self.context)
+        try:
+            result = await self.engine.run(operation, self.context)
+        finally:
+            if not self.engine.looks_again:
+                self.context.forget()
         self._is_whole = not result.errors
         return result
 

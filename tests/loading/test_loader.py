@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from casegraph.loading.loader import Loader, one_by_one
+from support.clock import settle
 
 
 class Batches:
@@ -260,3 +261,26 @@ async def test_one_by_one_starts_all_calls_of_a_batch_together() -> None:
     assert [value for value in values if isinstance(value, int)] == [0, 1, 4, 16]
     assert isinstance(values[3], ValueError)
     assert most == 5
+
+
+async def test_what_was_loaded_can_be_let_go_of() -> None:
+    """Afterwards a key is asked anew; who still waits for one gets it all the same."""
+    asked: list[tuple[str, ...]] = []
+    gate = asyncio.Event()
+
+    async def batch(keys: Sequence[str]) -> Mapping[str, str]:
+        asked.append(tuple(keys))
+        if len(asked) == 2:
+            await gate.wait()
+        return {key: key.upper() for key in keys}
+
+    loader: Loader[str, str] = Loader(batch)
+    await loader.load("a")
+    waiting = asyncio.create_task(loader.load("b"))
+    await settle()
+    loader.forget()
+    gate.set()
+
+    assert await waiting == "B"
+    assert await loader.load("a") == "A"
+    assert asked == [("a",), ("b",), ("a",)]

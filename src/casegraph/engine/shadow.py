@@ -41,6 +41,8 @@ class ShadowedEngine(CompiledEngine):
     a random number below 1.
     """
 
+    looks_again = True
+
     def __init__(
         self,
         schema: GraphQLSchema,

@@ -118,6 +118,9 @@ class StandardEngine:
     about an unknown name says nothing of the names there are.
     """
 
+    looks_again = False
+    """Whether it may use a context after the answer was given."""
+
     def __init__(
         self,
         schema: GraphQLSchema,

@@ -48,6 +48,12 @@ class RequestContext:
         object.__setattr__(self, "reads", self.open(self.asking))
         self._others.clear()
 
+    def forget(self) -> None:
+        """Let go of what was read: the request has its answer."""
+        for reads in (self.reads, *self._others.values()):
+            reads.forget()
+        self.asking.ledger.forget_records()
+
     def reads_accepting(self, acceptance: Acceptance) -> Reads:
         """Return the reads for fields that accept this."""
         if acceptance == self.asking.acceptance:

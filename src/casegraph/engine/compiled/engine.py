@@ -84,7 +84,11 @@ class CompiledEngine(StandardEngine):
         plan = self._variant(operation.query, plans, chosen, variables)
         if isinstance(plan, str):
             return None
-        return await Run(plan, self._sources, self._classes, variables, context).result()
+        run = Run(plan, self._sources, self._classes, variables, context)
+        try:
+            return await run.result()
+        finally:
+            run.release()
 
     async def by_standard(self, operation: Operation, context: Any) -> ExecutionResult:
         """Return the answer that graphql-core's executor gives."""
