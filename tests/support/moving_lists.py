@@ -7,20 +7,22 @@ Invariant: each answer is true of the list at the moment it is made; `direct` is
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from casegraph.errors import UpstreamError
 from casegraph.loading.sources import Sources
+from casegraph.upstreams.action_management.note_rows import NoteRow, NoteRows, read_rows, rows_of
 from casegraph.upstreams.action_management.records import Note, NotePage
 from casegraph.upstreams.case_reviews.client import Filters, ReviewPage
 from casegraph.upstreams.case_reviews.records import ReviewEntry
-from casegraph.upstreams.decode import Id, Instant
+from casegraph.upstreams.decode import Id, Instant, Where, encode
 
 EPOCH = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HUB = "906"
+_NOTES = Where("action_management", "hub_notes")
 
 
 class World:
@@ -128,6 +130,17 @@ class Notes(MovingList):
         if self.out_of_order:
             page.reverse()
         return NotePage(tuple(page), len(found))
+
+    async def hub_note_rows(
+        self, hub_id: str, *, start: datetime, top: int, skip: int = 0
+    ) -> NoteRows:
+        """Return the same page as it comes, unread."""
+        page = await self.hub_notes(hub_id, start=start, end=None, top=top, skip=skip)
+        return rows_of(encode(page), _NOTES)
+
+    async def read_note_rows(self, hub_id: str, rows: Iterable[NoteRow]) -> tuple[Note, ...]:
+        """Return rows as notes."""
+        return read_rows(rows, hub_id, _NOTES)
 
     def direct(self, case_id: str) -> list[tuple[str, str | None]]:
         """Return id and text of a case's notes, oldest first."""

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casegraph.errors import ContractViolation
+from casegraph.upstreams import decode
 from casegraph.upstreams.action_management import records as am
 from casegraph.upstreams.case_reviews import records as cr
 from casegraph.upstreams.customer_cases import records as cc
-from casegraph.upstreams.decode import Id, Instant, Shape, Where, encode
+from casegraph.upstreams.decode import Id, Instant, Shape, Where, encode, encoded_size
 from casegraph.upstreams.ratings import records as rt
 from support import samples
 from support.record_samples import CUSTOMER_CASE, SAMPLES, nodes, replaced
@@ -67,6 +68,7 @@ def test_a_record_written_is_the_same_record_when_read(kind: Any, sample: Any) -
     """What a cache keeps is what was put there."""
     record = read(kind, sample)
     assert Shape(kind).read_strictly(encode(record)) == record
+    assert encoded_size(record) == pytest.approx(len(encode(record)), abs=7 * 8)
 
 
 @EACH
@@ -167,6 +169,7 @@ def test_a_record_without_its_key_names_the_key() -> None:
         ("2020-02-01T10:00:00.000Z", (2020, 2, 1, 10)),
         ("2020-02-29T23:59:59.5Z", (2020, 2, 29, 23, 59, 59, 500_000)),
         (" 2020-02-01T10:00:00Z ", (2020, 2, 1, 10)),
+        ("2020-02-01T10:00:00Z\n", (2020, 2, 1, 10)),
     ],
 )
 def test_every_date_form_of_the_contracts_is_read_as_utc(text: Any, moment: Any) -> None:
@@ -222,6 +225,44 @@ def test_any_text_is_a_moment_or_a_value_error(text: Any) -> None:
         return
 
 
+def slowly(text: str) -> datetime:
+    """Read a moment step by step, whatever its form."""
+    text = text.strip()
+    if text[4:5] != "-" or text[7:8] != "-" or text[10:11] not in {"T", " ", ""}:
+        raise ValueError
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+PIECES = st.sampled_from(
+    ["", " ", "\n", "\u3000", "T", "t", "Z", "+02:00", "-0730", "+00:00:01", "2024", "-W07-", "5"]
+)
+FORMS = st.builds(
+    lambda moment, between, spec, more: moment.isoformat(between, spec) + more,
+    st.datetimes() | st.datetimes(timezones=st.timezones()),
+    st.sampled_from("T tx"),
+    st.sampled_from(["hours", "minutes", "seconds", "milliseconds", "microseconds"]),
+    PIECES,
+)
+
+
+@given(st.data())
+def test_the_quick_way_reads_what_the_slow_way_reads(data: Any) -> None:
+    """Any text near the forms, with a piece put in anywhere: the same moment, or none."""
+    text = data.draw(FORMS)
+    at = data.draw(st.integers(0, len(text)))
+    text = text[:at] + data.draw(PIECES) + text[at + data.draw(st.integers(0, 2)) :]
+    try:
+        expected = slowly(text)
+    except (ValueError, OverflowError):
+        with pytest.raises((ValueError, OverflowError)):
+            Instant.parse(text)
+        return
+    found = Instant.parse(text)
+    assert (found, found.tzinfo, type(found)) == (expected, UTC, Instant)
+    assert found.isoformat() == expected.isoformat()
+
+
 @given(
     st.datetimes(datetime(1900, 1, 1), datetime(2999, 1, 1)),  # noqa: DTZ001  offsets come below
     st.sampled_from(["T", " "]),
@@ -271,6 +312,27 @@ def test_what_is_no_id_is_a_fault(told: Any) -> None:
     with pytest.raises(ContractViolation) as caught:
         read(am.Hub, {"id": told})
     assert caught.value.path == "$.id"
+
+
+def test_a_kept_id_is_not_taken_for_what_only_looks_equal() -> None:
+    """True and 1.0 are equal to 1 and no ids, however often 1 was read; 1 and its text are one."""
+    for _ in range(2):
+        assert read(am.Hub, {"id": 1}).hub_id == read(am.Hub, {"id": "1"}).hub_id == "1"
+        for wrong in (True, 1.0):
+            with pytest.raises(ContractViolation):
+                read(am.Hub, {"id": wrong})
+
+
+def test_what_is_kept_of_ids_and_moments_is_bounded() -> None:
+    """Any number may come, of any length, and each is read as it is."""
+    ids = [*range(10_000), "x" * 10_000]
+    page = read(am.Hubs, {"items": [{"id": each} for each in ids]})
+    assert [hub.hub_id for hub in page.items] == [str(each) for each in ids]
+    assert len(decode._ids) <= decode._IDS_KEPT
+    assert max(map(len, decode._ids.values())) <= decode._LONGEST_KEPT
+    read(am.NotePage, {"items": [samples.NOTE | {"dateCreated": f"2024-01-01T00:00:{at:02}.{at}Z"}
+                                 for at in range(60) for _ in range(3)]})  # fmt: skip
+    assert len(decode._instants) <= decode._INSTANTS_KEPT
 
 
 def test_what_was_not_told_is_not_null() -> None:

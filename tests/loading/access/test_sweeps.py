@@ -11,7 +11,13 @@ from unittest.mock import patch
 
 import pytest
 
-from casegraph.errors import CredentialsRefused, LimitExceeded, RateLimited, UpstreamUnavailable
+from casegraph.errors import (
+    ContractViolation,
+    CredentialsRefused,
+    LimitExceeded,
+    RateLimited,
+    UpstreamUnavailable,
+)
 from casegraph.loading.access import sweeps
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweep_routes import NoteRoute, ReviewRoute
@@ -146,6 +152,54 @@ async def test_a_row_that_names_no_case_makes_direct_calls(lab: Lab, what: str) 
 
     assert await lab.read(what) == lab.truth(what)
     assert Counter(lab.made())[DIRECT[what]] == 30
+
+
+async def test_a_broken_value_costs_its_own_field(lab: Lab) -> None:
+    """Of a note that is wanted, as by direct calls; of another nothing."""
+    broken: Any = 5
+    lab.notes.rows[3].text = broken
+
+    texts = await lab.read_notes()
+    assert sorted(lab.made()) == sorted(BY_PAGES["notes"])
+    assert isinstance(texts[2][0][1], ContractViolation)
+    texts[2] = lab.truth("notes")[2]
+    assert texts == lab.truth("notes")
+
+
+async def test_a_wanted_note_that_cannot_be_read_makes_direct_calls(lab: Lab) -> None:
+    """They tell whose it is; and the list is left alone for a while. Who wants others has them."""
+    honest = lab.notes.read_note_rows
+
+    async def reading(hub_id: str, rows: Any) -> Any:
+        if any(row.case_id == "3" for row in rows):
+            raise ContractViolation("action_management", "hub_notes", "not JSON")
+        return await honest(hub_id, rows)
+
+    lab.notes.read_note_rows = reading  # type: ignore[method-assign]
+    others = range(4, 30)
+    assert await lab.read_notes(others) == lab.truth("notes", others)
+    assert DIRECT["notes"] not in lab.made()
+
+    assert await lab.read_notes() == lab.truth("notes")
+    assert Counter(lab.made())[DIRECT["notes"]] == 30
+    await lab.read_notes()
+    assert lab.made() == [DIRECT["notes"]] * 30
+
+
+async def test_only_wanted_notes_are_read(lab: Lab) -> None:
+    """The others are walked past."""
+    await lab.read_notes()
+    seen: list[str] = []
+    honest = lab.notes.read_note_rows
+
+    async def reading(hub_id: str, rows: Any) -> Any:
+        seen.extend(str(row.case_id) for row in rows)
+        return await honest(hub_id, rows)
+
+    lab.notes.read_note_rows = reading  # type: ignore[method-assign]
+    few = range(1, 20)
+    assert await lab.read_notes(few) == lab.truth("notes", few)
+    assert sorted(seen, key=int) == [str(number) for number in few]
 
 
 @BOTH

@@ -7,13 +7,16 @@ import asyncio
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from casegraph.loading.feeds.bounds import UnfitError
 from casegraph.loading.feeds.note_reading import NoteReading
 from casegraph.loading.feeds.review_reading import ReviewReading
+from casegraph.upstreams.action_management.note_rows import NoteRow, read_rows
+from casegraph.upstreams.decode import Where
 from support.moving_lists import EPOCH, HUB, MovingList, Notes, Reviews, World, sources_of
 
 numbers = st.integers(0, 30)
@@ -40,6 +43,8 @@ def happen(rows: MovingList, changes: list[Any], texts: Any) -> None:
 
 def text_of(row: Any) -> str:
     """Return what an edit changes."""
+    if isinstance(row, NoteRow):
+        (row,) = read_rows([row], HUB, Where("action_management", "hub_notes"))
     return str(row.text if hasattr(row, "text") else row.flat_review_id)
 
 
@@ -73,7 +78,7 @@ def walked(rows: MovingList, walk: Any, between: list[Any], texts: Any) -> None:
 )
 @settings(max_examples=100, deadline=None)
 @pytest.mark.parametrize(
-    ("kind", "order"), [("notes", "id"), ("whole", "id"), ("whole", "changed")]
+    ("kind", "order"), [("notes", "id"), ("unread", "id"), ("whole", "id"), ("whole", "changed")]
 )
 def test_a_walk_through_the_whole_misses_nothing_before_its_mark(
     kind: str, order: Any, before: Any, between: Any, page_size: int, skew: float
@@ -83,10 +88,11 @@ def test_a_walk_through_the_whole_misses_nothing_before_its_mark(
     world.skew = skew
     rows: MovingList
     walk: Any
-    if kind == "notes":
+    if kind in {"notes", "unread"}:
         rows = notes = Notes(world)
         happen(rows, before, texts)
-        walk = NoteReading(sources_of(notes), HUB, world.wall, page_size).whole(None)
+        reading = NoteReading(sources_of(notes), HUB, world.wall, page_size)
+        walk = reading.whole(None) if kind == "notes" else reading.unread(None)
     else:
         rows = reviews = Reviews(world, page_size=page_size, order=order)
         happen(rows, before, texts)
@@ -111,6 +117,53 @@ def test_changes_on_several_pages_are_read_until_they_hold_still(
     happen(reviews, before, texts)
     reading = ReviewReading(sources_of(None, reviews), world.wall, page_size)
     walked(reviews, reading.changes(EPOCH), between, texts)
+
+
+@given(before=st.lists(change, min_size=4, max_size=25), page_size=st.integers(2, 4))
+@example(
+    before=[("add", 0), ("tick", 5)] * 8 + [("edit", 5), ("tick", 5), ("edit", 1), ("tick", 5)] * 4,
+    page_size=3,
+)
+@settings(deadline=None)
+def test_a_walk_of_unread_rows_makes_the_same_calls(before: list[Any], page_size: int) -> None:
+    """Nothing more is asked where less is read."""
+    world = World()
+    notes = Notes(world)
+    happen(notes, before, count(1))
+    reading = NoteReading(sources_of(notes), HUB, world.wall, page_size)
+
+    async def calls_of(walk: Any) -> tuple[list[str], list[str]]:
+        world.calls.clear()
+        while await walk.step():
+            pass
+        return [*world.calls], list(walk.seen.rows)
+
+    whole = asyncio.run(calls_of(reading.whole(None)))
+    assert asyncio.run(calls_of(reading.unread(None))) == whole
+
+
+async def test_times_that_cannot_be_read_do_not_end_a_page_of_unread_rows() -> None:
+    """They are greater as texts than any time, and the walk goes on from the latest time."""
+    world = World()
+    notes = Notes(world)
+    for number in range(12):
+        notes.add("1", str(number))
+        world.seconds += 1
+    honest = notes.hub_notes
+
+    async def with_soon(*args: Any, **values: Any) -> Any:
+        page = await honest(*args, **values)
+        soon: Any = "soon"
+        msgspec.structs.force_setattr(page.items[0], "updated_at", soon)
+        return page
+
+    notes.hub_notes = with_soon  # type: ignore[method-assign]
+    walk = NoteReading(sources_of(notes), HUB, world.wall, 4).unread(None)
+    while await walk.step():
+        pass
+
+    assert len(walk.seen.rows) == 12
+    assert world.calls == ["page"] * 4
 
 
 async def test_a_walk_steps_back_when_rows_of_one_moment_have_gone() -> None:

@@ -187,7 +187,8 @@ class _Sweeping(Generic[K, Row, V]):
             async with asyncio.timeout(_patience(choice.taken, choice.candidates[-1], known)):
                 await self._access.sweeps.first(self._swept, sweep)
                 _hold(sweep.known, choice.taken.calls)
-                rows = await self._access.sweeps.rest(self._swept, sweep)
+                cases = [asked.case_id for asked in self._keys.values()]
+                rows = await self._access.sweeps.rest(self._swept, sweep, cases)
         except _FAILURES:
             known = self._access.known(read.what.upstream, read.operation)
             self._access.plan(Need(read.need, len(self._keys)), known)

@@ -14,7 +14,7 @@ from casegraph.loading.feeds.bounds import UnfitError
 from casegraph.loading.feeds.note_reading import NoteReading
 from casegraph.loading.feeds.reading import Walk
 from casegraph.loading.feeds.review_reading import ReviewReading
-from casegraph.upstreams.action_management.records import Note
+from casegraph.upstreams.action_management.note_rows import NoteRow
 from casegraph.upstreams.case_reviews.records import ReviewEntry
 
 Row_co = TypeVar("Row_co", covariant=True)
@@ -51,7 +51,7 @@ class NoteRoute:
     def __init__(self, reading: NoteReading, start: datetime | None) -> None:
         self._reading = reading
         self._start = start
-        self._walk = reading.whole(start)
+        self._walk = reading.unread(start)
         self._more = True
 
     @staticmethod
@@ -77,8 +77,8 @@ class NoteRoute:
         if self.total is None:
             raise UnfitError("the upstream does not say how many rows there are", 1.0)
 
-    async def rest(self) -> Iterable[Note]:
-        """Read the other pages and count."""
+    async def rest(self) -> Iterable[NoteRow]:
+        """Go through the other pages and count."""
         if self._more:
             await _walked(self._walk, self.calls_left - 1 + SPARE_CALLS)
         seen = self._walk.seen

@@ -3,14 +3,13 @@
 A gateway whose feed is off, cannot be had, or may not be used for this request has another way than
 a call for each case: the notes of a hub changed since its oldest case was opened, or all review
 entries. The walks are those of the feeds, which survive rows that move while they are read; what
-they have brought is held against the upstream's own count.
+they have brought is held against the upstream's own count. Nearly all rows are of cases that nobody
+asks for; they are not read, only counted.
 Invariants: rows are handed out only when their number agrees and each names its case; they are at
 least as new as the moment at which the sweep began. A sweep that takes more calls than the list's
 length allows is given up. Nothing outlives the requests that wait for it but figures.
 """
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,13 +18,14 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from casegraph.errors import ContractViolation, CredentialsRefused
+from casegraph.linking.identity import normalise
 from casegraph.loading.access.cost import SweepKnown
 from casegraph.loading.access.learned import Learned, Parts
 from casegraph.loading.access.sweep_routes import NoteRoute, ReviewRoute, Route
 from casegraph.loading.feeds.bounds import FeedKey, FeedState, FeedView, UnfitError
 from casegraph.loading.feeds.feed import MARGIN
-from casegraph.loading.feeds.index import Facts
 from casegraph.loading.feeds.note_reading import NoteReading
+from casegraph.loading.feeds.reading import UNFIT_SECONDS
 from casegraph.loading.feeds.review_reading import ReviewReading
 from casegraph.loading.flight import SingleFlight
 from casegraph.loading.freshness import Acceptance
@@ -43,7 +43,7 @@ Grouped = Mapping[str, tuple[R, ...]]
 """Rows by the normal form of their case's id; a case without rows is missing."""
 
 MOST_PAGES = 20
-"""A longer list is not swept: 20,000 notes are some 10 MB, read to be thrown away."""
+"""A longer list is not swept: 20,000 notes are some 10 MB, got to be thrown away."""
 _WHOLE = "0000-00-00"
 """The window without a start; stands before every date."""
 
@@ -56,11 +56,12 @@ class SweptList(Generic[R]):
     operation: str
     is_dated: bool
     """Whether it can be cut: none of its rows is older than its case."""
-    route: Callable[[datetime | None, int | None], Route[R]]
+    route: Callable[[datetime | None, int | None], Route[Any]]
     """From which moment on, None for all; and how many rows there were lately."""
     calls: Callable[[int], int]
     most: int
-    facts: Callable[[R], Facts]
+    read: Callable[[Iterable[Any]], Awaitable[tuple[R, ...]]]
+    """Reads rows as the route brings them, which have a `case_id`; raises ContractViolation."""
 
     @property
     def upstream(self) -> str:
@@ -120,7 +121,7 @@ def notes_of(
         route=lambda start, _total: NoteRoute(reading, start),
         calls=lambda total: NoteRoute.calls(total, size),
         most=MOST_PAGES * size,
-        facts=reading.facts,
+        read=reading.read,
     )
 
 
@@ -139,8 +140,12 @@ def reviews_of(
         route=lambda _start, total: ReviewRoute(reading, total),
         calls=lambda total: ReviewRoute.calls(total, size),
         most=MOST_PAGES * size,
-        facts=reading.facts,
+        read=_as_they_are,
     )
+
+
+async def _as_they_are(rows: Iterable[ReviewEntry]) -> tuple[ReviewEntry, ...]:
+    return tuple(rows)
 
 
 def may_sweep(feed: FeedView | None, acceptance: Acceptance) -> bool:
@@ -164,7 +169,9 @@ class Sweep(Generic[R]):
         self._route = of.route(start, learned.total(self._figure))
         self._is_begun = False
         self._is_spent = False
-        self._rows: Grouped[R] | None = None
+        self._rows: list[Any] | None = None
+        self._names: dict[Any, str] = {}
+        self._read: dict[str, tuple[R, ...]] = {}
 
     @property
     def known(self) -> SweepKnown | None:
@@ -188,22 +195,43 @@ class Sweep(Generic[R]):
             self._learned.counted(self._figure, self._route.total)
         self._is_begun = True
 
-    async def rest(self) -> Grouped[R]:
-        """Return all rows by case; a sweep that has failed once brings none."""
+    async def rest(self) -> None:
+        """Bring all rows, to be had from `of`; a sweep that has failed once brings none."""
         if self._rows is not None:
-            return self._rows
+            return
         if self._is_spent:
             raise UnfitError("it has failed before", 0.0)
         self._is_spent = True
         try:
-            rows = await self._route.rest()
-            self._rows = await self._grouped(rows)
+            rows = list(await self._route.rest())
+            self._names = _names(rows)
+            self._rows = rows
         except (UnfitError, CredentialsRefused, ContractViolation) as error:
             self._give_up(error)
             raise
         finally:
             self._learned.counted(self._figure, self._route.total)
-        return self._rows
+
+    async def of(self, case_ids: Iterable[str]) -> Grouped[R]:
+        """Return the rows of these cases, once all have been brought; raises ContractViolation."""
+        wanted = tuple(dict.fromkeys(case_ids))
+        unread = self._unread({case_id for case_id in wanted if case_id not in self._read})
+        try:
+            for case_id, rows in unread.items():
+                self._read[case_id] = await self._of.read(rows)
+        except ContractViolation as error:
+            self._give_up(error)
+            raise
+        return {case_id: self._read[case_id] for case_id in wanted if case_id in self._read}
+
+    def _unread(self, case_ids: set[str]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        names = self._names
+        told = {name for name, case_id in names.items() if case_id in case_ids}
+        for row in (self._rows or ()) if told else ():
+            if row.case_id in told:
+                found.setdefault(names[row.case_id], []).append(row)
+        return found
 
     def _give_up(self, error: Exception) -> None:
         """Remember a list that cannot be swept, unless it only moved too much this time.
@@ -214,13 +242,16 @@ class Sweep(Generic[R]):
         if not isinstance(error, UnfitError) or error.seconds:
             self._learned.counted(("unswept", *self._of.parts), 0)
 
-    async def _grouped(self, rows: Iterable[R]) -> Grouped[R]:
-        found: dict[str, list[R]] = defaultdict(list)
-        for number, row in enumerate(rows):
-            found[self._of.facts(row).case_id].append(row)
-            if number % 1000 == 999:  # noqa: PLR2004  some milliseconds of work
-                await asyncio.sleep(0)
-        return {case_id: tuple(its) for case_id, its in found.items()}
+
+def _names(rows: Iterable[Any]) -> dict[Any, str]:
+    """Return the normal form of each name of a case; raises UnfitError for a row without one."""
+    names: dict[Any, str] = {}
+    for told in {row.case_id for row in rows}:
+        normal = None if told is None else normalise(str(told))
+        if normal is None:
+            raise UnfitError("a row names no case", UNFIT_SECONDS)
+        names[told] = normal
+    return names
 
 
 class Sweeps:
@@ -252,9 +283,13 @@ class Sweeps:
         """Make the first call of a sweep, one for all who wait; raises what it raises."""
         await self._shared(of, (sweep, "first"), sweep.first)
 
-    async def rest(self, of: SweptList[R], sweep: Sweep[R]) -> Grouped[R]:
-        """Return the rows of a sweep, read once for all who wait; raises what it raises."""
-        return await self._shared(of, (sweep, "rest"), sweep.rest)
+    async def rest(self, of: SweptList[R], sweep: Sweep[R], case_ids: Iterable[str]) -> Grouped[R]:
+        """Return a sweep's rows of these cases, brought once for all who wait.
+
+        Raises what the sweep raises.
+        """
+        await self._shared(of, (sweep, "rest"), sweep.rest)
+        return await sweep.of(case_ids)
 
     async def _shared(
         self, of: SweptList[R], key: tuple[Sweep[R], str], make: Callable[[], Awaitable[T]]

@@ -17,7 +17,7 @@ from typing import Any, Generic
 from casegraph.loading.feeds.bounds import FeedBounds, Row, UnfitError
 from casegraph.loading.feeds.index import Index
 from casegraph.loading.feeds.reading import Pass, Reading
-from casegraph.upstreams.decode import encode
+from casegraph.upstreams.decode import encoded_size
 
 _UNENCODED_BYTES = 1000
 """Taken for a row that cannot be encoded, which is one with a broken field."""
@@ -239,6 +239,6 @@ async def fill_index(index: Index[Row], rows: Iterable[Row]) -> Index[Row]:
 def size_of(row: Any) -> int:
     """Return the bytes of a row as JSON: what it takes in memory is some three times that."""
     try:
-        return len(encode(row))
+        return encoded_size(row)
     except Exception:  # noqa: BLE001 - a row with a broken field has no encoding
         return _UNENCODED_BYTES

@@ -22,7 +22,7 @@ from casegraph.errors import (
     UpstreamUnavailable,
 )
 from casegraph.loading.feeds.bounds import FeedBounds, Row, UnfitError
-from casegraph.loading.feeds.core import Filled, Times, fill_index, new_index, size_of
+from casegraph.loading.feeds.core import Filled, Times, fill_index, new_index
 from casegraph.loading.feeds.reading import UNFIT_SECONDS, Reading, Walk
 from casegraph.transport.deadline import own_time
 
@@ -71,8 +71,8 @@ class Filling(Generic[Row]):
         self._walk: Walk[Row] = reading.whole(self.start)
         self._walks = 1
         self._narrowings = 0
-        self._measured = 0
-        self._bytes = 0
+        self._index = new_index(reading)
+        self._taken = 0
         self._began = times.clock()
 
     @property
@@ -111,14 +111,14 @@ class Filling(Generic[Row]):
     def _begin(self, start: datetime | None) -> None:
         self.start = start
         self._walk = self._reading.whole(start)
-        self._measured = self._bytes = 0
+        self._index, self._taken = new_index(self._reading), 0
         self._began = self._times.clock()
 
     async def _is_cut_anew(self) -> bool:
         """Begin anew with less where the list is too long; raises UnfitError where that fails."""
         rows = self._walk.seen.rows
-        self._bytes += sum(size_of(row) for row in islice(rows.values(), self._measured, None))
-        self._measured = len(rows)
+        self._index.put(list(islice(rows.values(), self._taken, None)))
+        self._taken = len(rows)
         most = self._most_rows()
         if max(self.total or 0, len(rows)) <= most:
             return False
@@ -134,8 +134,8 @@ class Filling(Generic[Row]):
 
     def _most_rows(self) -> int:
         most = min(self._bounds.rows, self._bounds.pages * self._reading.page_size)
-        if self._bytes:
-            most = min(most, self._bounds.bytes * self._measured // self._bytes)
+        if self._index.bytes:
+            most = min(most, self._bounds.bytes * len(self._index) // self._index.bytes)
         return most
 
     async def _counted(self) -> Filled[Row] | None:
@@ -161,7 +161,7 @@ class Filling(Generic[Row]):
         else:
             if not seen.is_snapshot:
                 return None
-        index = await fill_index(new_index(reading), rows.values())
+        index = await fill_index(self._index, self._index.missing(rows))
         return Filled(index, watermark, self.start, confirmed_at, counted_at)
 
     def _since(self, watermark: datetime | None) -> datetime | None:

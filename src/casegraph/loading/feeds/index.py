@@ -6,15 +6,15 @@ Invariant: each id stands under exactly one case; counts and bytes are those of 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic
+
+import msgspec
 
 from casegraph.loading.feeds.bounds import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What a feed must know of a row.
 
     `changed_at` is the time by which the upstream lists it among its changes, None where it cannot
@@ -90,6 +90,12 @@ class Index(Generic[Row]):
     def by_id(self) -> Mapping[str, Row]:
         """Return a copy of all rows by id."""
         return {row_id: row for row_id, (row, _, _) in self._rows.items()}
+
+    def missing(self, rows: Mapping[str, Row]) -> list[Row]:
+        """Return those of the rows, by id, that are not the very objects that are held."""
+        held = self._rows
+        nothing = (None,)
+        return [row for row_id, row in rows.items() if held.get(row_id, nothing)[0] is not row]
 
     def times(self) -> list[datetime]:
         """Return the times of all rows that have one, oldest first."""

@@ -9,8 +9,9 @@ Invariant: every note that was there during the whole walk is seen, unless equal
 anew at each call; the count after the walk tells of that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -21,8 +22,9 @@ from casegraph.loading.feeds.reading import UNFIT_SECONDS, Pass, Wall, not_in_fu
 from casegraph.loading.freshness import Kind
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.action_management.client import NOTE_PAGE_MAX
+from casegraph.upstreams.action_management.note_rows import NoteRow, NoteRows
 from casegraph.upstreams.action_management.records import Note, NotePage
-from casegraph.upstreams.decode import Shape
+from casegraph.upstreams.decode import Shape, moment
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 """Start of a list without one: the vendor asks for at least one bound (contract §4.5)."""
@@ -30,6 +32,34 @@ _FIRST_WINDOW = timedelta(days=1)
 _LONGEST_WINDOW = timedelta(days=365 * 32)
 _HALVINGS = 4
 _SPARE_STEPS = 20
+
+
+class _Noted(Protocol):
+    """A note, or a row that may be read as one."""
+
+    @property
+    def note_id(self) -> str | int:
+        """The id as it came."""
+
+
+N = TypeVar("N", bound=_Noted)
+N_co = TypeVar("N_co", bound=_Noted, covariant=True)
+
+
+class _Page(Protocol[N_co]):
+    """One page of either."""
+
+    @property
+    def items(self) -> Sequence[N_co]:
+        """The rows, loosely by the time of the last change."""
+
+    @property
+    def total_count(self) -> int | None:
+        """How many rows there are from the page's start on."""
+
+
+_Ask = Callable[[datetime, int, int], Awaitable[_Page[N]]]
+"""Returns one page from a moment on, of so many rows, behind so many."""
 
 
 class NoteReading:
@@ -50,13 +80,21 @@ class NoteReading:
         self.page_size = page_size
         self.is_configured = sources.action_management_or_none is not None
 
-    def whole(self, start: datetime | None) -> "NoteWalk":
+    def whole(self, start: datetime | None) -> "NoteWalk[Note]":
         """Return a walk through all notes changed since `start`."""
-        return NoteWalk(self, start or EARLIEST)
+        return NoteWalk(self, start or EARLIEST, self.page, _times)
 
-    def changes(self, since: datetime | None) -> "NoteWalk":
+    def changes(self, since: datetime | None) -> "NoteWalk[Note]":
         """Return a walk through the notes changed since a moment."""
-        return NoteWalk(self, since or EARLIEST)
+        return NoteWalk(self, since or EARLIEST, self.page, _times)
+
+    def unread(self, start: datetime | None) -> "NoteWalk[NoteRow]":
+        """Return the same walk as `whole`, with rows still to be read and no mark to go on from."""
+        return NoteWalk(self, start or EARLIEST, self._rows, _end)
+
+    async def read(self, rows: Iterable[NoteRow]) -> tuple[Note, ...]:
+        """Return rows as notes; raises ContractViolation for one that cannot be read."""
+        return await self._sources.action_management.read_note_rows(self._hub_id, rows)
 
     async def count(self, start: datetime | None) -> int:
         """Return how many notes have changed since `start`; one call."""
@@ -69,6 +107,11 @@ class NoteReading:
         """Return one page from a moment on."""
         return await self._sources.action_management.hub_notes(
             self._hub_id, start=start, end=None, top=top, skip=skip
+        )
+
+    async def _rows(self, start: datetime, top: int, skip: int) -> NoteRows:
+        return await self._sources.action_management.hub_note_rows(
+            self._hub_id, start=start, top=top, skip=skip
         )
 
     async def narrowed(self, most: int) -> datetime | None:
@@ -117,15 +160,42 @@ def changed_at(note: Note) -> datetime | None:
     return None
 
 
-class NoteWalk:
+def _times(notes: Iterable[Note]) -> list[datetime]:
+    times = [changed_at(note) for note in notes]
+    return [time for time in times if time is not None]
+
+
+def _end(rows: Sequence[NoteRow]) -> Sequence[datetime]:
+    """Return the time of the greatest text, all times only where that is none.
+
+    One form of time is in order as text. Where forms are mixed, the time may be hours before the
+    page's end: then what lies between is read once more, and nothing is missed.
+    """
+    texts = [row.updated_text or row.created_text or "" for row in rows]
+    try:
+        return (moment(max(texts, default="")),)
+    except (ValueError, OverflowError):
+        times = [row.changed_at() for row in rows]
+        return [time for time in times if time is not None]
+
+
+class NoteWalk(Generic[N]):
     """One way through the notes from a moment on."""
 
-    def __init__(self, reading: NoteReading, start: datetime) -> None:
+    def __init__(
+        self,
+        reading: NoteReading,
+        start: datetime,
+        ask: _Ask[N],
+        times: Callable[[Sequence[N]], Sequence[datetime]],
+    ) -> None:
         self._reading = reading
+        self._ask = ask
+        self._times = times
         self._start = start
         self._skip = 0
         self._steps = 0
-        self.seen: Pass[Note] = Pass()
+        self.seen: Pass[N] = Pass()
 
     async def step(self) -> bool:
         """Read one page; returns False when it was the last."""
@@ -133,14 +203,14 @@ class NoteWalk:
         if self._steps > -(-(seen.total or 0) // reading.page_size) * 2 + _SPARE_STEPS:
             raise UnfitError("the list moves faster than it can be read", UNFIT_SECONDS)
         wall, now = reading.wall(), reading.now()
-        page = await reading.page(self._start, reading.page_size, self._skip)
+        page = await self._ask(self._start, reading.page_size, self._skip)
         self._steps += 1
         if seen.began_at is None:
             seen.began_at, seen.total = wall, page.total_count
         if self._skip and not self._is_joined(page):
             self._skip = max(0, self._skip - reading.page_size)
             return True
-        times = {str(note.note_id): changed_at(note) for note in page.items}
+        times = self._times(page.items)
         latest = not_in_future(times, now)
         if latest is not None and (seen.watermark is None or latest > seen.watermark):
             seen.watermark = latest
@@ -152,19 +222,19 @@ class NoteWalk:
         self._advance(page, times)
         return True
 
-    def _is_joined(self, page: NotePage) -> bool:
+    def _is_joined(self, page: _Page[N]) -> bool:
         """Say whether a page that overlaps the one before still does so.
 
         It does where a row stands in it that was seen just so; an edited one has jumped here.
         """
         return any(self.seen.rows.get(str(note.note_id)) == note for note in page.items)
 
-    def _more(self, page: NotePage) -> bool:
+    def _more(self, page: _Page[N]) -> bool:
         if page.total_count is None:
             return len(page.items) >= self._reading.page_size
         return bool(page.items) and self._skip + len(page.items) < page.total_count
 
-    def _advance(self, page: NotePage, times: Mapping[str, datetime | None]) -> None:
+    def _advance(self, page: _Page[N], times: Sequence[datetime]) -> None:
         """Move to where the page ended: to its last time, or behind its rows inside that time."""
         size = self._reading.page_size
         if size < 2:  # noqa: PLR2004  a page of one cannot overlap the one before
@@ -172,7 +242,7 @@ class NoteWalk:
         left = (page.total_count or 0) - self._skip - len(page.items)
         self.seen.calls_left = max(1, -(-left // size))
         # All times count here, tomorrow's too: this is a place in the list, not a watermark.
-        latest = max((time for time in times.values() if time is not None), default=None)
+        latest = max(times, default=None)
         if latest is not None and latest > self._start:
             self._start, self._skip = latest, 0
         else:

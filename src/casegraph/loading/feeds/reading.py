@@ -6,10 +6,10 @@ a step that failed is simply taken again.
 Invariant: a step that raises has changed nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol
+from typing import Generic, Protocol
 
 from casegraph.loading.feeds.bounds import Row
 from casegraph.loading.feeds.index import Facts
@@ -86,10 +86,10 @@ UNFIT_SECONDS = 600.0
 """For so long an upstream whose answers do not add up is asked directly; then it is tried again."""
 
 
-def not_in_future(times: Mapping[Any, datetime | None], now: datetime) -> datetime | None:
+def not_in_future(times: Iterable[datetime], now: datetime) -> datetime | None:
     """Return the latest of these times that is not after now.
 
     A row dated tomorrow must not hide what is changed today. It stays among the changes that each
     refresh reads, until its time has come.
     """
-    return max((time for time in times.values() if time is not None and time <= now), default=None)
+    return max((time for time in times if time <= now), default=None)

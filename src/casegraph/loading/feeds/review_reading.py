@@ -128,7 +128,8 @@ def _by_id(entries: Iterable[ReviewEntry]) -> dict[str, ReviewEntry]:
 
 
 def _latest(entries: Iterable[ReviewEntry], now: datetime) -> datetime | None:
-    return not_in_future({id(entry): changed_at(entry) for entry in entries}, now)
+    times = (changed_at(entry) for entry in entries)
+    return not_in_future((time for time in times if time is not None), now)
 
 
 class WholeWalk:
