@@ -30,7 +30,7 @@ wait no shorter than we make others work (reliability §3: calls of some 100 ms)
 ROW_SECONDS = 0.00025
 """What a row is worth that comes with a list and may be of no key: a page of a thousand as much as
 two calls and a half. A judgement, with both ends' work in it: to pick and write a row costs the
-upstream more than it costs us to pass it over (1 to 6 µs, tests/bench/decode_cost.py), but ours is
+upstream more than it costs us to pass it over (2 µs, tests/bench/decode_cost.py), but ours is
 spent on the one event loop that all requests share."""
 GUESSED_LATENCY = 0.1
 """Seconds of a call before any was seen; the same figure."""
