@@ -155,11 +155,15 @@ def test_a_pacing_upstream_never_has_to_say_so(own: Upstreams) -> None:
 
     assert applied["case_reviews"].get("reviews_sweep", {}) == {}
     assert applied["case_reviews"].get("reviews", {}) == {}
-    refused = [answer for answer in answers if "errors" in answer.body]
-    served = len(answers) - len(refused)
-    # Five at once and ten a second for 1.45 s; a machine that lags gives fewer, never more.
+    told = [answer for answer in answers if "errors" in answer.body]
+    late = [answer for answer in told if answer.codes == {"reviewEntries": "DEADLINE_EXCEEDED"}]
+    refused = [answer for answer in told if answer not in late]
+    served = len(answers) - len(told)
+    # Five at once and ten a second for 1.45 s; a machine that lags gives fewer, never more, and may
+    # have the last of them too late.
     assert 8 <= served <= 20
-    assert sum(own.calls("case_reviews").values()) == served
+    assert len(late) <= 2
+    assert served <= sum(own.calls("case_reviews").values()) <= served + len(late)
     for answer in refused:
         assert answer.codes == {"reviewEntries": "RATE_LIMITED"}
         (error,) = answer.body["errors"]
