@@ -234,7 +234,7 @@ def test_a_hanging_upstream_leaves_the_others_as_quick_as_they_were(
     """While twenty requests hang on one, the median of the other three hardly moves."""
     well = next(name for name in REGISTRY if name != dead)
     stop = threading.Event()
-    with running_gateway({**own.environment, "CASEGRAPH_DEADLINE_MS": "700"}) as gateway:
+    with running_gateway({**own.environment, "CASEGRAPH_DEADLINE_MS": "2000"}) as gateway:
         ask_everything(gateway, own)
         before = median_ms(gateway, own, well)
 
@@ -246,10 +246,12 @@ def test_a_hanging_upstream_leaves_the_others_as_quick_as_they_were(
 
         with rehearsing(own, plan_for(dead, kind="hang")), ThreadPoolExecutor(20) as pool:
             hanging = [pool.submit(hang, number) for number in range(20)]
-            during = median_ms(gateway, own, well)
-            stop.set()
+            try:
+                during = median_ms(gateway, own, well)
+            finally:
+                stop.set()  # or a failure would wait for threads that never end
             for each in hanging:
                 each.result(timeout=30)
 
-    # The twenty clients share this process and its two cores; a queue would cost 700 ms.
+    # The twenty clients share this process and its two cores; a queue would cost 2 s.
     assert during <= 3 * before + 60
