@@ -8,6 +8,7 @@ Invariant: one value or one failure for each parent, in the parents' order.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import strawberry
@@ -92,14 +93,9 @@ async def reviews(
     after: str | None = strawberry.UNSET,
 ) -> Values:
     """Follow each case's link to the reviews system."""
-    chosen, size = given(status), page_size(first)
-    scopes = [Scope("Case.reviews", case.hub_id, case.case_id, chosen) for case in cases]
-    positions, pages = _positions(scopes, after)
-    ids, asked = _linked(cases, System.CASE_REVIEWS, pages, info)
-    found = await reads_of(info).reviews.of_cases(
-        [(key_of(cases[at]), ids[at], positions[at]) for at in asked], chosen, size
-    )
-    return _rows(scopes, pages, asked, found)
+    reads = reads_of(info).reviews
+    asks = _Linked(System.CASE_REVIEWS, "Case.reviews", given(status), reads.of_cases)
+    return await _followed(asks, cases, info, first, after)
 
 
 async def ratings(
@@ -110,14 +106,32 @@ async def ratings(
     after: str | None = strawberry.UNSET,
 ) -> Values:
     """Follow each case's link to the ratings system."""
-    chosen, size = given(score), page_size(first)
-    scopes = [Scope("Case.ratings", case.hub_id, case.case_id, chosen) for case in cases]
+    reads = reads_of(info).ratings
+    asks = _Linked(System.RATINGS, "Case.ratings", given(score), reads.of_cases)
+    return await _followed(asks, cases, info, first, after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """A link of cases to a system that lists rows under a case's id there."""
+
+    system: System
+    field: str
+    chosen: Any
+    """Which rows are wanted, None for all."""
+    pages: Callable[..., Awaitable[Sequence[Any]]]
+
+
+async def _followed(
+    link: _Linked, cases: Sequence[am.Case], info: Info, first: int | None, after: str | None
+) -> Values:
+    """Follow a link of each case, and cut a page of what is there."""
+    size = page_size(first)
+    scopes = [Scope(link.field, case.hub_id, case.case_id, link.chosen) for case in cases]
     positions, pages = _positions(scopes, after)
-    ids, asked = _linked(cases, System.RATINGS, pages, info)
-    found = await reads_of(info).ratings.of_cases(
-        [(key_of(cases[at]), ids[at], positions[at]) for at in asked], chosen, size
-    )
-    return _rows(scopes, pages, asked, found)
+    ids, asked = _linked(cases, link.system, pages, info)
+    wanted = [(key_of(cases[at]), ids[at], positions[at]) for at in asked]
+    return _rows(scopes, pages, asked, await link.pages(wanted, link.chosen, size))
 
 
 async def customer_cases(cases: Sequence[am.Case], info: Info) -> Values:
