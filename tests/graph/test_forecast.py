@@ -28,20 +28,7 @@ from casegraph.loading.access.lane import Lane
 from casegraph.loading.feeds.bounds import FeedState, FeedView
 from casegraph.loading.outlook import Prospect
 from casegraph.settings import load_settings
-
-NOWHERE = "http://127.0.0.1:9"
-SETTINGS = {
-    "ACTION_MANAGEMENT__URL": NOWHERE,
-    "ACTION_MANAGEMENT__TOKEN": "t",
-    "ACTION_MANAGEMENT__HUBS": "96",
-    "CASE_REVIEWS__URL": NOWHERE,
-    "CASE_REVIEWS__USERNAME": "u",
-    "CASE_REVIEWS__TOKEN": "t",
-    "RATINGS__URL": NOWHERE,
-    "RATINGS__TOKEN": "t",
-    "CUSTOMER_CASES__URL": NOWHERE,
-    "CUSTOMER_CASES__AUTH_VALUE": "v",
-}
+from support.nowhere import SETTINGS
 
 
 class Teller:

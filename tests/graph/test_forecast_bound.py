@@ -25,6 +25,7 @@ from casegraph.linking.rules import CaseIdRule
 from casegraph.loading.links import DEFAULT_RULES, LinkConfig
 from casegraph.settings import load_settings
 from casegraph.settings_groups import LimitSettings
+from support import nowhere
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = build_schema()._schema
@@ -268,18 +269,8 @@ def test_the_limit_on_calls_follows_the_fuse() -> None:
     assert LimitSettings(calls=7, rows=100).cost(500) == CostLimits(7, 100)
 
 
-NOWHERE = "http://127.0.0.1:9"
 SETTINGS = {
-    "ACTION_MANAGEMENT__URL": NOWHERE,
-    "ACTION_MANAGEMENT__TOKEN": "t",
-    "ACTION_MANAGEMENT__HUBS": "96",
-    "CASE_REVIEWS__URL": NOWHERE,
-    "CASE_REVIEWS__USERNAME": "u",
-    "CASE_REVIEWS__TOKEN": "t",
-    "RATINGS__URL": NOWHERE,
-    "RATINGS__TOKEN": "t",
-    "CUSTOMER_CASES__URL": NOWHERE,
-    "CUSTOMER_CASES__AUTH_VALUE": "v",
+    **nowhere.SETTINGS,
     "LIMITS__CALLS": "60",
     "LIMITS__ROWS": "400",
 }
