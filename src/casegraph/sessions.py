@@ -22,8 +22,8 @@ from casegraph.engine.standard import Operation, Result, StandardEngine, definit
 from casegraph.graph.context import RequestContext
 from casegraph.graph.forecast import forecast
 from casegraph.graph.forecast_plan import Forecast
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Kind, Windows
-from casegraph.loading.kept import Asking
 from casegraph.loading.ledger import Ledger, Provenance, StaleReason
 from casegraph.loading.outlook import Outlook
 from casegraph.loading.reads import Reads, Shared

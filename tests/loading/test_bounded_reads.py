@@ -8,9 +8,10 @@ import pytest
 from casegraph.errors import InvalidCursor
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.planning import Access
+from casegraph.loading.asking import Asking
 from casegraph.loading.case_reads import CaseReads, NoteWindow
 from casegraph.loading.freshness import Acceptance
-from casegraph.loading.kept import Asking, Kept
+from casegraph.loading.kept import Kept
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Ledger
 from casegraph.loading.rating_reads import RatingReads

@@ -182,4 +182,4 @@ async def test_closing_ends_what_is_under_way(clock: Clock) -> None:
     await settle()
 
     await asyncio.wait_for(kept.close(), 5)
-    assert (kept._behind, kept._begun) == ({}, {})
+    assert (kept._behind, kept._calls._begun) == ({}, {})

@@ -142,7 +142,7 @@ async def test_a_call_that_all_have_left_is_cancelled_and_not_kept(
 
     assert (await read(RATED, fetch))[0] == ["a"]
     assert fetch.calls == 2
-    assert kept._begun == {}
+    assert kept._calls._begun == {}
 
 
 async def test_a_case_that_does_not_come_leaves_time_for_what_belongs_to_it(

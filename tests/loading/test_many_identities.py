@@ -52,7 +52,7 @@ async def test_what_is_kept_and_in_flight_is_bounded() -> None:
 
     assert fetch.calls == 12_000
     assert len(store._rows) == kept_store.MAX_ENTRIES
-    assert (kept._begun, kept._behind, kept._flight._flights) == ({}, {}, {})
+    assert (kept._calls._begun, kept._behind, kept._calls._flight._flights) == ({}, {}, {})
     await kept.close()
 
 

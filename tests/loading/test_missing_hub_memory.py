@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from casegraph.errors import UpstreamError, UpstreamNotFound, UpstreamUnavailable
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import ANY
-from casegraph.loading.kept import Asking, Kept
+from casegraph.loading.kept import Kept
 from casegraph.loading.kept_rules import NEGATIVE_SECONDS
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Ledger

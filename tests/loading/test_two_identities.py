@@ -203,6 +203,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @needs_redis
+@pytest.mark.usefixtures("patient_with_redis")
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moments=history, dice=st.one_of(st.none(), st.randoms(use_true_random=False)))
 async def test_nor_over_two_processes_on_one_redis(

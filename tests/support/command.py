@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 COMMAND = [sys.executable, "-m", "casegraph"]
+PATIENT = [sys.executable, "-m", "support.patient_command"]
+"""The same, but that no use of Redis fails for want of some milliseconds."""
 PATIENCE_SECONDS = 60
 
 
@@ -61,11 +63,13 @@ class Started:
 
 @contextmanager
 def started_command(
-    *arguments: str, variables: Mapping[str, str] | None = None
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    command: Sequence[str] = COMMAND,
 ) -> Iterator[Started]:
     """Start a command; whatever happens, it is gone after the context."""
     with subprocess.Popen(  # noqa: S603  our own interpreter and our own package
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from casegraph.errors import UpstreamUnavailable
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import ANY, Acceptance, Kind, Windows
-from casegraph.loading.kept import Asking, Kept, What
+from casegraph.loading.kept import Kept, What
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Ledger, Source, StaleReason
 from casegraph.loading.scope import DataScope

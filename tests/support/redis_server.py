@@ -1,9 +1,12 @@
 """A real Redis server on loopback that a test may stop, suspend and kill.
 
+Its port is one that the system gives to nobody by itself, so that no connection of another test
+takes it before the server starts, or while a test has it stopped.
 Invariant: the process is ended by whoever started it, whatever state a test left it in.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,8 +19,17 @@ from typing import Any
 import pytest
 import redis
 
+from casegraph.edge import rates
+from casegraph.loading import cache
+from casegraph.loading.feeds.redis_place import RedisServer as FeedServer
+from casegraph.transport.shared_pace import PaceServer
+from casegraph.writing.shared_store import RedisStore
+
 BINARY = shutil.which("redis-server")
 PASSWORD = "p@ss:word"
+PATIENCE_SECONDS = 20.0
+_PORTS = range(20_000, 32_000)
+"""Below those that Linux gives to outgoing connections and to who asks for any free one."""
 
 needs_redis = pytest.mark.skipif(
     BINARY is None and os.environ.get("CI_RUN") != "1",
@@ -26,12 +38,10 @@ needs_redis = pytest.mark.skipif(
 
 
 class RedisServer:
-    """A real Redis server in a folder of its own, on a port that was free."""
+    """A real Redis server in a folder of its own, on a port of its own."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self.url = f"redis://:p%40ss%3Aword@127.0.0.1:{self.port}/3"
         self.process: subprocess.Popen[str] | None = None
@@ -63,6 +73,38 @@ class RedisServer:
         """Return an independent client, to look and meddle behind everybody's back."""
         options: dict[str, Any] = {"protocol": 2}
         return redis.Redis(port=self.port, db=3, password=PASSWORD, **options)
+
+
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    dice = random.SystemRandom()
+    while True:
+        port = dice.choice(_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+@contextmanager
+def patience_with_redis() -> Iterator[None]:
+    """Give uses of Redis that are opened now much time, so that a busy machine is no failure.
+
+    As shipped most of them have 50 ms, and go on without Redis when that was too short.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for function, name in (
+            (cache.open_cache, "operation_seconds"),
+            (PaceServer.__init__, "operation_seconds"),
+            (FeedServer.__init__, "step_seconds"),
+            (RedisStore.__init__, "operation_seconds"),
+        ):
+            assert function.__kwdefaults__ is not None
+            patch.setitem(function.__kwdefaults__, name, PATIENCE_SECONDS)
+        patch.setattr(rates, "OPERATION_SECONDS", PATIENCE_SECONDS)
+        yield
 
 
 @contextmanager

@@ -86,6 +86,15 @@ def ask_everything(gateway: Gateway, upstreams: Upstreams, **headers: str) -> An
     return gateway.ask(EVERYTHING, variables(upstreams), **headers)
 
 
+def ask_some(gateway: Gateway, upstreams: Upstreams, *names: str, **headers: str) -> Answer:
+    """Ask these upstreams for their fields, and no other."""
+    fields = " ".join(f"{REGISTRY[name].alias}: {REGISTRY[name].field}" for name in names)
+    needed = {k: v for k, v in variables(upstreams).items() if f"${k}" in fields}
+    head = ", ".join(f"${name}: ID!" for name in needed)
+    query = f"query{f'({head})' if head else ''} {{ {fields} }}"
+    return gateway.ask(query, needed, **headers)
+
+
 def variables(upstreams: Upstreams) -> dict[str, str]:
     """Return the variables of `EVERYTHING`."""
     odd = upstreams.world.oddities

@@ -85,7 +85,7 @@ class Rehearsed:
         return {"Authorization": f"Bearer {self._token}"}
 
 
-def until(met: Callable[[], Any], patience: float = 10.0) -> None:
+def until(met: Callable[[], Any], patience: float = 30.0) -> None:
     """Wait for something that another thread does."""
     ends = time.monotonic() + patience
     while not met():

@@ -12,9 +12,10 @@ from typing import Any
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.learned import Learned
 from casegraph.loading.access.planning import Access
+from casegraph.loading.asking import Asking
 from casegraph.loading.case_reads import CaseReads
 from casegraph.loading.freshness import ANY, Acceptance
-from casegraph.loading.kept import Asking, Kept
+from casegraph.loading.kept import Kept
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Ledger
 from casegraph.loading.review_reads import ReviewReads

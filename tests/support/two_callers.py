@@ -15,8 +15,8 @@ import msgspec
 
 from casegraph.errors import CredentialsMissing
 from casegraph.linking.identity import CaseKey
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import ANY, Acceptance
-from casegraph.loading.kept import Asking
 from casegraph.loading.ledger import Ledger
 from casegraph.loading.reads import Reads, Shared
 from casegraph.loading.scope import NOBODY, DataScope

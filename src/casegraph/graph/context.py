@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import strawberry
 
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Acceptance
-from casegraph.loading.kept import Asking
 from casegraph.loading.reads import Reads
 from casegraph.loading.scope import SERVICE
 from casegraph.writing.writes import Writes

@@ -7,8 +7,9 @@ punctuation stay, because vendors give distinct records distinct ids by them.
 """
 
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class System(StrEnum):
@@ -19,8 +20,7 @@ class System(StrEnum):
     CUSTOMER_CASES = "customer_cases"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CaseKey:
+class CaseKey(Struct, frozen=True, order=True, gc=False):
     """A case in the system that owns it: case ids are unique within a hub only."""
 
     hub_id: str

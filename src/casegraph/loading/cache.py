@@ -176,7 +176,10 @@ def cache_key(*parts: str) -> str:
     """
     if not parts or not all(parts):
         raise ValueError("a cache key needs parts, and none of them empty")
-    key = _KEY_PREFIX + ":".join(part.replace("%", "%25").replace(":", "%3A") for part in parts)
+    text = ":".join(parts)
+    if "%" in text or text.count(":") >= len(parts):
+        text = ":".join(part.replace("%", "%25").replace(":", "%3A") for part in parts)
+    key = _KEY_PREFIX + text
     if len(key) <= _MAX_KEY_LENGTH and key.isascii():
         return key
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

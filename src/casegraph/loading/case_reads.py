@@ -22,11 +22,12 @@ from casegraph.loading.access.each import Results, each
 from casegraph.loading.access.per_hub import by_hub
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweeps import notes_of
+from casegraph.loading.asking import Asking
 from casegraph.loading.case_filter import WALK_PAGES, CaseConditions, Passes, Place, scan
 from casegraph.loading.feeds.bounds import FeedKey
 from casegraph.loading.freshness import Kind
 from casegraph.loading.hub_notes import EARLIEST, HubNotes, NoteWindow
-from casegraph.loading.kept import Asking, What
+from casegraph.loading.kept import What
 from casegraph.loading.listing import (
     Listing,
     Position,
@@ -318,7 +319,7 @@ class CaseReads:
             page_operation="hub_notes",
             feed_key=lambda key: FeedKey(int32("caseId", key.case_id), self.opened(key)),
             parts=lambda key: (key.hub_id, key.case_id),
-            one=self._ask_notes_of,
+            fetch=self._notes_of,
             value=lambda notes: tuple(sorted(notes, key=_age)),
             since=self._began,
             swept=notes_of(self._sources, self._asking.scope, hub_id, kept.now),
@@ -327,18 +328,13 @@ class CaseReads:
         found = await read_by_feed(self._access, self._asking, read, feed, keys)
         return {key: () if value is None else value for key, value in found.items()}
 
-    async def _ask_notes_of(self, key: CaseKey) -> tuple[Note, ...] | None:
+    async def _notes_of(self, key: CaseKey) -> tuple[Note, ...] | None:
         client = self._sources.action_management
-
-        async def fetch() -> tuple[Note, ...] | None:
-            try:
-                notes = await client.case_notes(key.hub_id, key.case_id)
-            except UpstreamNotFound:
-                return None
-            return tuple(sorted(notes, key=_age))
-
-        parts = (key.hub_id, key.case_id)
-        return await self._access.kept.read(NOTES, parts, fetch, self._asking)
+        try:
+            notes = await client.case_notes(key.hub_id, key.case_id)
+        except UpstreamNotFound:
+            return None
+        return tuple(sorted(notes, key=_age))
 
     async def _ask_note(self, key: NoteKey) -> Note | None:
         client = self._sources.action_management

@@ -11,10 +11,11 @@ from msgspec.structs import astuple
 from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.cost import Need, NeedKind
-from casegraph.loading.access.each import Results, each, in_hand
+from casegraph.loading.access.each import Results, each_kept, in_hand
 from casegraph.loading.access.planning import Access, with_feed
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Kind
-from casegraph.loading.kept import Asking, What
+from casegraph.loading.kept import What
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources
 from casegraph.transport.allowance import reserving
@@ -94,26 +95,22 @@ class CustomerReads:
         self, keys: Sequence[str]
     ) -> Results[str, tuple[CustomerCase, ...] | None]:
         access, asking = self._access, self._asking
-        held = await in_hand(access.kept, OF_CUSTOMER, {key: (key,) for key in keys}, asking)
+        parts = {key: (key,) for key in keys}
+        held = await in_hand(access.kept, OF_CUSTOMER, parts, asking)
         known = with_feed(access.known(UPSTREAM, "customer_cases"), None, len(held))
         access.plan(Need(NeedKind.CUSTOMER_CASES, len(keys)), known)
         # What is in hand is found there again without a call.
-        found = await each(self._ask_customer, keys)
+        found = await each_kept(access.kept, OF_CUSTOMER, parts, self._cases_of, asking)
         for cases in found.values():
             for case in cases if isinstance(cases, tuple) else ():
                 self._cases.prime(str(case.customer_case_id), case)
         return found
 
-    async def _ask_customer(self, customer_id: str) -> tuple[CustomerCase, ...] | None:
-        client = self._sources.customer_cases
-
-        async def fetch() -> tuple[CustomerCase, ...] | None:
-            try:
-                return await client.customer_cases(customer_id)
-            except UpstreamNotFound:
-                return None
-
-        return await self._access.kept.read(OF_CUSTOMER, (customer_id,), fetch, self._asking)
+    async def _cases_of(self, customer_id: str) -> tuple[CustomerCase, ...] | None:
+        try:
+            return await self._sources.customer_cases.customer_cases(customer_id)
+        except UpstreamNotFound:
+            return None
 
     async def _ask_case(self, customer_case_id: str) -> CustomerCase | None:
         client = self._sources.customer_cases

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 
+from msgspec import Struct
+
 
 class Kind(Enum):
     """What a piece of data is, as far as its age matters; settings have a group for each."""
@@ -24,8 +26,7 @@ class Kind(Enum):
     CUSTOMER_CASES = "customer_cases"
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(Struct, frozen=True, gc=False):
     """The three windows of one kind, in seconds; `stale` and `stale_if_error` begin after `fresh`.
 
     The defaults are those of data that people edit: each answer is confirmed by a call, and what

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from casegraph.errors import InvalidCursor
 from casegraph.loading.access.planning import Access
+from casegraph.loading.asking import Asking
 from casegraph.loading.case_filter import WALK_PAGES
 from casegraph.loading.freshness import Kind
-from casegraph.loading.kept import Asking, What
+from casegraph.loading.kept import What
 from casegraph.loading.listing import Listing, Position, known
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources

@@ -11,21 +11,17 @@ stands in every key; what was being read when a key was forgotten is answered an
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from casegraph.errors import (
-    CredentialsMissing,
     CredentialsRefused,
     DeadlineExceeded,
     RateLimited,
     UpstreamError,
     UpstreamUnavailable,
 )
-from casegraph.loading.flight import SingleFlight
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import (
     DEFAULT_WINDOWS,
     Acceptance,
@@ -34,6 +30,7 @@ from casegraph.loading.freshness import (
     stands_in,
     verdict,
 )
+from casegraph.loading.kept_calls import FLIGHT_SECONDS, Fetch, SharedCalls
 from casegraph.loading.kept_rules import (
     OUTAGES,
     REASONS,
@@ -44,42 +41,21 @@ from casegraph.loading.kept_rules import (
     provenance,
     windows_of,
 )
-from casegraph.loading.kept_store import Entry, Store
-from casegraph.loading.ledger import Ledger, Source, StaleReason
+from casegraph.loading.kept_store import Entry, MemoryStore, Store
+from casegraph.loading.ledger import Source, StaleReason
 from casegraph.loading.scope import DataScope
-from casegraph.loading.written import Key, Written, key_of, mark_of
+from casegraph.loading.written import Key, Written, mark_of
 from casegraph.telemetry import waterfall
-from casegraph.transport.deadline import (
-    in_time,
-    request_deadline,
-)
-from casegraph.transport.forwarded import behind_the_answer, identity_for
+from casegraph.transport.forwarded import behind_the_answer
 
 _log = logging.getLogger("casegraph.cache")
 
-__all__ = ["Asking", "Kept", "Reading", "What"]
+__all__ = ["Kept", "Reading", "What"]
 
 T = TypeVar("T")
 
-FLIGHT_SECONDS = 10.0
-"""Longest time for one shared call: as long as a request has by default."""
-MORE_SECONDS = 0.25
-"""Time that one must have beyond a shared call's to begin it anew; less could not end it."""
 _SKEW_SECONDS = 5.0
 """An entry from further in the future was written by a clock that cannot be trusted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """In whose name a request reads, what it accepts, and where it is told what it was given."""
-
-    scope: DataScope
-    acceptance: Acceptance
-    ledger: Ledger
-
-    def accepting(self, acceptance: Acceptance) -> "Asking":
-        """Return the same request with another acceptance, for one field."""
-        return replace(self, acceptance=acceptance)
 
 
 class Kept:
@@ -97,19 +73,17 @@ class Kept:
         self.windows = windows
         self._store = store
         self._clock = clock
-        self._flight_seconds = flight_seconds
-        self._flight = SingleFlight()
-        self._begun: dict[str, _Begun] = {}
         self._behind: dict[str, asyncio.Task[None]] = {}
         self._left: set[asyncio.Task[Any]] = set()
         longest = max(each.kept for each in windows.values())
         self._written = Written(store, clock, longest + flight_seconds)
+        self._calls = SharedCalls(self._written, self._keep, clock, flight_seconds)
 
     async def read(
         self,
         what: What[T],
         parts: tuple[str, ...],
-        fetch: Callable[[], Awaitable[T]],
+        fetch: Fetch[T],
         asking: Asking,
     ) -> T:
         """Return what is kept if the windows and the client allow it, or what `fetch` brings.
@@ -118,13 +92,45 @@ class Kept:
         requests and after this one has ended. Raises what it raises, where nothing stands in;
         UpstreamUnavailable where nothing usable is kept and the client wants no call.
         """
-        reading = await self.peek(what, parts, asking)
-        key = _key(what, parts, asking)
+        key = asking.key(what, parts)
+        reading = await self._peek(what, key, asking.acceptance)
         if reading is None:
             reading = await self._ask(what, key, fetch, asking.acceptance)
         elif reading.provenance.reason is StaleReason.REVALIDATING:
             self._ask_behind(what, key, fetch)
         return self.take(what, reading, asking)
+
+    async def read_all(
+        self,
+        what: What[T],
+        wanted: Sequence[tuple[tuple[str, ...], Fetch[T]]],
+        asking: Asking,
+    ) -> list[T | BaseException]:
+        """Return what `read` returns or raises for each of several parts and fetches, all at once.
+
+        Without tasks and time-outs of their own, which are a fifth of what a call costs, unless
+        they may take half of the time each.
+        """
+        if what.kind is Kind.CASES or asking.acceptance.only_if_cached:
+            each = (self.read(what, parts, fetch, asking) for parts, fetch in wanted)
+            return await asyncio.gather(*each, return_exceptions=True)
+        calls = [(asking.key(what, parts), fetch) for parts, fetch in wanted]
+        found = await self._peek_all(what, [key for key, _ in calls], asking.acceptance)
+        missing = []
+        for index, (reading, (key, fetch)) in enumerate(zip(found, calls, strict=True)):
+            if reading is None:
+                missing.append(index)
+            elif reading.provenance.reason is StaleReason.REVALIDATING:
+                self._ask_behind(what, key, fetch)
+        readings: list[Reading[T] | BaseException | None] = [*found]
+        brought = await self._ask_all(what, [calls[at] for at in missing], asking.acceptance)
+        for index, reading_or_error in zip(missing, brought, strict=True):
+            readings[index] = reading_or_error
+        return [
+            self.take(what, each, asking) if isinstance(each, Reading) else each
+            for each in readings
+            if each is not None
+        ]
 
     async def peek(
         self, what: What[T], parts: tuple[str, ...], asking: Asking
@@ -133,10 +139,28 @@ class Kept:
 
         Nothing is entered in the ledger: whoever uses the value `take`s it.
         """
-        acceptance, windows = asking.acceptance, self.windows[what.kind]
+        return await self._peek(what, asking.key(what, parts), asking.acceptance)
+
+    async def peek_all(
+        self, what: What[T], wanted: Sequence[tuple[str, ...]], asking: Asking
+    ) -> list[Reading[T] | None]:
+        """Return what `peek` returns for each of several parts."""
+        keys = [asking.key(what, parts) for parts in wanted]
+        return await self._peek_all(what, keys, asking.acceptance)
+
+    async def _peek_all(
+        self, what: What[T], keys: Sequence[Key], acceptance: Acceptance
+    ) -> list[Reading[T] | None]:
+        if not may_serve(self.windows[what.kind], acceptance):
+            return [None] * len(keys)
+        if isinstance(self._store, MemoryStore):  # which never waits
+            return [await self._peek(what, key, acceptance) for key in keys]
+        return await asyncio.gather(*(self._peek(what, key, acceptance) for key in keys))
+
+    async def _peek(self, what: What[T], key: Key, acceptance: Acceptance) -> Reading[T] | None:
+        windows = self.windows[what.kind]
         if not may_serve(windows, acceptance):
             return None
-        key = _key(what, parts, asking)
         entry = await self._entry(what, key)
         if entry is None:
             return None
@@ -162,13 +186,12 @@ class Kept:
         asking: Asking,
     ) -> None:
         """Keep a value that another way has brought, as of the moment of its call."""
-        self._keep(what, _key(what, parts, asking), Entry(value, fetched_at))
+        self._keep(what, asking.key(what, parts), Entry(value, fetched_at))
 
     async def forget(self, what: What[T], parts: tuple[str, ...], asking: Asking) -> None:
         """Make every later read ask anew; to be awaited between a write and reading it back."""
-        key = _key(what, parts, asking)
-        self._begun.pop(key, None)
-        self._flight.forget(key)
+        key = asking.key(what, parts)
+        self._calls.forget(key)
         await self._store.delete(key)
 
     async def forget_under(self, what: What[Any], parts: tuple[str, ...], scope: DataScope) -> None:
@@ -185,7 +208,7 @@ class Kept:
 
     async def close(self) -> None:
         """Cancel the calls in flight and finish what is being written."""
-        await self._flight.close()
+        await self._calls.close()
         if apart := {*self._behind.values(), *self._left}:
             await asyncio.wait(apart)
         await self._store.close()
@@ -194,16 +217,14 @@ class Kept:
         self,
         what: What[T],
         key: Key,
-        fetch: Callable[[], Awaitable[T]],
+        fetch: Fetch[T],
         acceptance: Acceptance,
     ) -> Reading[T]:
         if acceptance.only_if_cached:
             text = "nothing usable is kept, and the client wants no call"
             raise UpstreamUnavailable(what.upstream, what.name, text, sent=False)
-        if self._too_old_to_join(key, acceptance):
-            self._flight.forget(key)
-            self._begun.pop(key, None)
-        call = self._shared(what, key, fetch)
+        self._calls.forget_older(key, acceptance)
+        call = self._calls.one(what, key, fetch)
         try:
             if what.kind is Kind.CASES:
                 return await self._before_half_time(what, key, call, acceptance)
@@ -229,7 +250,7 @@ class Kept:
         """
         task = asyncio.get_running_loop().create_task(call)
         try:
-            await asyncio.wait({task}, timeout=(self._deadline() - time.monotonic()) / 2)
+            await asyncio.wait({task}, timeout=(self._calls.deadline() - time.monotonic()) / 2)
             if not task.done():
                 late = DeadlineExceeded(what.upstream, what.name, "no answer in half of the time")
                 reading = await self._instead(what, key, late, acceptance)
@@ -247,61 +268,41 @@ class Kept:
         if not task.cancelled():
             task.exception()  # looked at: nobody waits for it
 
-    async def _shared(self, what: What[T], key: str, fetch: Callable[[], Awaitable[T]]) -> Entry[T]:
-        """Return what one call brings for all who ask meanwhile.
+    async def _ask_all(
+        self, what: What[T], calls: Sequence[tuple[Key, Fetch[T]]], acceptance: Acceptance
+    ) -> "Sequence[Reading[T] | BaseException]":
+        """Return what `_ask` returns or raises for each of several keys."""
+        for key, _ in calls:
+            self._calls.forget_older(key, acceptance)
+        ends = await self._calls.all(what, calls)
+        readings = [_brought(what, end) for end in ends if isinstance(end, Entry)]
+        if len(readings) == len(calls):
+            return readings
+        return await asyncio.gather(
+            *(
+                self._ended(what, key, end, acceptance)
+                for (key, _), end in zip(calls, ends, strict=True)
+            ),
+            return_exceptions=True,
+        )
 
-        It has the time of whoever began it, so that a pace or a pause that leaves no place in that
-        time is told at once; who has more time than that begins another when it was not enough.
-        """
-        while True:
-            is_joined = self._flight.is_under_way(key)
-            begun = self._begun.get(key) if is_joined else None
-            if begun is None:
-                begun = _Begun(self._clock(), self._deadline())
-            if not is_joined:
-                self._begun[key] = begun
-            joined = waterfall.shared(what.upstream, what.name) if is_joined else nullcontext()
-            call = self._flight.do(key, partial(self._bring, what, key, fetch, begun))
-            try:
-                with joined:
-                    return await in_time(call, what.upstream, what.name)
-            except (DeadlineExceeded, RateLimited):
-                had_less = begun.deadline + MORE_SECONDS < self._deadline()
-                if not (is_joined and had_less):
-                    raise
+    async def _ended(
+        self, what: What[T], key: Key, end: Entry[T] | Exception, acceptance: Acceptance
+    ) -> Reading[T]:
+        """Return what a call has brought, or what stands in for it."""
+        if isinstance(end, Entry):
+            return _brought(what, end)
+        if isinstance(end, UpstreamError):
+            reading = await self._instead(what, key, end, acceptance)
+            if reading is not None:
+                return reading
+        raise end
 
-    def _deadline(self) -> float:
-        """Return the moment at which a call that is begun now has to end."""
-        return min(request_deadline.get(), time.monotonic() + self._flight_seconds)
-
-    def _too_old_to_join(self, key: Key, acceptance: Acceptance) -> bool:
-        """Return whether the call in flight began too long ago for what the client wants."""
-        begun = self._begun.get(key)
-        if begun is not None and self._written.since(begun.at, key):
-            return True
-        if acceptance.no_cache or begun is None or acceptance.max_age is None:
-            return acceptance.no_cache
-        return self._clock() - begun.at > acceptance.max_age
-
-    async def _bring(
-        self, what: What[T], key: str, fetch: Callable[[], Awaitable[T]], begun: "_Begun"
-    ) -> Entry[T]:
-        request_deadline.set(begun.deadline)
-        try:
-            entry = Entry(await fetch(), begun.at)
-            # Another has begun since, or a write came between: this one is not the newest.
-            if self._begun.get(key) is begun:
-                self._keep(what, key, entry)
-            return entry
-        finally:
-            if self._begun.get(key) is begun:
-                del self._begun[key]
-
-    def _keep(self, what: What[T], key: str, entry: Entry[T]) -> None:
+    def _keep(self, what: What[T], key: Key, entry: Entry[T]) -> None:
         windows = windows_of(entry, self.windows[what.kind], key)
         self._store.put(key, entry, what.encode, windows.kept - self._age(entry))
 
-    def _ask_behind(self, what: What[T], key: str, fetch: Callable[[], Awaitable[T]]) -> None:
+    def _ask_behind(self, what: What[T], key: Key, fetch: Fetch[T]) -> None:
         """Ask anew without this request's deadline, allowance and record: it has its answer."""
         if key not in self._behind:
             again = self._again(what, key, fetch)
@@ -309,9 +310,9 @@ class Kept:
                 again, context=behind_the_answer()
             )
 
-    async def _again(self, what: What[T], key: str, fetch: Callable[[], Awaitable[T]]) -> None:
+    async def _again(self, what: What[T], key: Key, fetch: Fetch[T]) -> None:
         try:
-            await self._shared(what, key, fetch)
+            await self._calls.one(what, key, fetch)
         except Exception as error:  # noqa: BLE001  nobody waits; whoever asks when it is too old sees it
             _log.debug("%s could not be asked anew (%s)", what.name, type(error).__name__)
         finally:
@@ -350,21 +351,5 @@ class Kept:
         return max(0.0, self._clock() - entry.fetched_at)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Begun:
-    """A call in flight; its identity tells it from the next one for the same key."""
-
-    at: float
-    deadline: float
-    """On the monotonic clock."""
-
-
 def _brought(what: What[T], entry: Entry[T]) -> Reading[T]:
     return Reading(entry.value, provenance(what, entry, Source.UPSTREAM, None))
-
-
-def _key(what: What[T], parts: tuple[str, ...], asking: Asking) -> Key:
-    # Work that has lost its request's context, or has another's, must read and keep nothing.
-    if not asking.scope.is_asked_as(what.upstream, identity_for(what.upstream)):
-        raise CredentialsMissing(what.upstream, what.name)
-    return key_of(what.name, asking.scope.parts(what.upstream), parts)

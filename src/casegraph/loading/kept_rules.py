@@ -5,8 +5,10 @@ Invariant: pure; the same entry, windows and acceptance give the same answer whe
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from casegraph.errors import DeadlineExceeded, RateLimited, UpstreamUnavailable
 from casegraph.loading.freshness import Acceptance, Kind, Verdict, Windows
@@ -47,8 +49,7 @@ class What(Generic[T]):
     records: Callable[[T], Iterable[object]]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class Reading(Struct, Generic[T], frozen=True):
     """A value and where it came from."""
 
     value: T
@@ -71,7 +72,7 @@ def windows_of(entry: Entry[T], windows: Windows, key: str) -> Windows:
     fresh = windows.fresh * (1 - _EARLY_SHARE * (zlib.crc32(key.encode()) % 1024) / 1024)
     if entry.value is None:
         return Windows(fresh=min(fresh, NEGATIVE_SECONDS), stale=0.0, stale_if_error=0.0)
-    return replace(windows, fresh=fresh)
+    return Windows(fresh, windows.stale, windows.stale_if_error)
 
 
 def outcome(reading: Reading[T]) -> str:

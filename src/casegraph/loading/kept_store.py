@@ -30,8 +30,7 @@ MAX_BYTES = 64 * 1024 * 1024
 _ABSENT = b"null"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
+class Entry(msgspec.Struct, Generic[T], frozen=True):
     """A value and the moment at which it was last known true, in seconds since 1970.
 
     The value None stands for a thing that is known to be absent.
@@ -212,8 +211,7 @@ def open_store(url: str) -> Store:
     return MemoryStore() if url == "memory://" else CacheStore(open_cache(url))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True):
     entry: Entry[Any]
     size: int
     expires_at: float

@@ -8,8 +8,9 @@ Invariant: lives as long as its request; whatever was served stale is named, wit
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from casegraph.loading.freshness import Kind, Windows
 
@@ -35,8 +36,7 @@ class StaleReason(Enum):
     """The client said that it takes it so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True, gc=False):
     """Where something came from; `fetched_at` is seconds since 1970, when it was last known true.
 
     Of a call that is the moment it was made, not the moment its answer came.

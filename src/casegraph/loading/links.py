@@ -17,9 +17,9 @@ from casegraph.errors import LimitExceeded, UpstreamNotFound
 from casegraph.linking.identity import CaseKey, System, normalise
 from casegraph.linking.rules import CaseIdRule, DataFieldRule, Rule
 from casegraph.linking.table import IdentityTable
+from casegraph.loading.asking import Asking
 from casegraph.loading.flight import SingleFlight
 from casegraph.loading.freshness import ANY
-from casegraph.loading.kept import Asking
 from casegraph.loading.ledger import Ledger
 from casegraph.loading.lookups import LookUps
 from casegraph.loading.scope import DataScope

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from casegraph.errors import UpstreamError, UpstreamNotFound
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Kind
-from casegraph.loading.kept import Asking, Kept, Reading, What
+from casegraph.loading.kept import Kept, Reading, What
 from casegraph.loading.kept_rules import NEGATIVE_SECONDS
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.sources import Sources

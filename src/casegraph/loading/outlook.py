@@ -37,10 +37,11 @@ from casegraph.loading.access.ratings import (
     unrated_of,
 )
 from casegraph.loading.access.sweeps import may_sweep, notes_of, reviews_of
+from casegraph.loading.asking import Asking
 from casegraph.loading.case_reads import CASE
 from casegraph.loading.feeds.bounds import FeedState, FeedView
 from casegraph.loading.freshness import Acceptance, Kind, Verdict, verdict
-from casegraph.loading.kept import Asking, Reading, What
+from casegraph.loading.kept import Reading, What
 from casegraph.loading.reads import Shared
 from casegraph.upstreams.ratings.client import PAGE_SIZE
 

@@ -17,9 +17,10 @@ from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.planning import Access
-from casegraph.loading.access.ratings import NO_ROWS, OF_CASE, UPSTREAM, RatingsOfCases, Rows
+from casegraph.loading.access.ratings import UPSTREAM, RatingsOfCases, Rows
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Kind
-from casegraph.loading.kept import Asking, What
+from casegraph.loading.kept import What
 from casegraph.loading.ledger import Provenance, Source
 from casegraph.loading.listing import (
     Listing,
@@ -254,7 +255,7 @@ class RatingReads:
             self._access,
             self._asking,
             lambda offset: client.case_summaries(offset=offset),
-            self._ask_case,
+            self._rows_of,
         )
         found = await ways.read(keys)
         for case_id, rows in found.items():
@@ -262,15 +263,11 @@ class RatingReads:
                 self._ratings.prime(RatingKey(case_id, str(rating.rating_id)), rating)
         return found
 
-    async def _ask_case(self, case_id: str) -> Rows:
-        async def fetch() -> Rows | None:
-            try:
-                return await self._walk(case_id)
-            except UpstreamNotFound:
-                return None
-
-        rows = await self._access.kept.read(OF_CASE, (case_id,), fetch, self._asking)
-        return NO_ROWS if rows is None else rows
+    async def _rows_of(self, case_id: str) -> Rows | None:
+        try:
+            return await self._walk(case_id)
+        except UpstreamNotFound:
+            return None
 
     async def _walk(self, case_id: str) -> Rows:
         """Read all ratings of a case; raises UpstreamNotFound for one that is not known there."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from casegraph.loading.access.planning import Access
+from casegraph.loading.asking import Asking
 from casegraph.loading.case_reads import CaseReads
 from casegraph.loading.customer_reads import CustomerReads
-from casegraph.loading.kept import Asking, Kept
+from casegraph.loading.kept import Kept
 from casegraph.loading.link_reads import LinkReads
 from casegraph.loading.links import Links
 from casegraph.loading.loader import forget_loaded

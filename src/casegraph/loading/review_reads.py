@@ -20,9 +20,10 @@ from casegraph.loading.access.cost import NeedKind
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweeps import reviews_of
+from casegraph.loading.asking import Asking
 from casegraph.loading.feeds.bounds import FeedKey
 from casegraph.loading.freshness import Kind
-from casegraph.loading.kept import Asking, What
+from casegraph.loading.kept import What
 from casegraph.loading.listing import (
     Listing,
     Position,
@@ -278,7 +279,7 @@ class ReviewReads:
             page_operation="reviews",
             feed_key=lambda key: FeedKey(int63("caseId", key), self._since.get(key)),
             parts=lambda key: (key,),
-            one=self._ask_case,
+            fetch=self._rows_of,
             value=lambda entries: Rows(_in_order(entries)),
             since=self._began,
             swept=reviews_of(self._sources, self._asking.scope, kept.now),
@@ -290,21 +291,16 @@ class ReviewReads:
                 self._entries.prime(str(entry.review_entry_id), entry)
         return found
 
-    async def _ask_case(self, case_id: str) -> Rows:
-        client = self._sources.case_reviews
+    async def _rows_of(self, case_id: str) -> Rows:
         # A link may hold any text, and the vendor may ignore a filter that it cannot read.
         filters: Filters = (("case", int63("caseId", case_id)),)
-
-        async def fetch() -> Rows:
-            entries: dict[str, ReviewEntry] = {}
-            for number in range(1, WALK_PAGES + 1):
-                page = await client.reviews(filters, number)
-                entries.update((entry.review_entry_id, entry) for entry in page.entries)
-                if not page.is_full:
-                    return Rows(_in_order(entries.values()))
-            return Rows(_in_order(entries.values()), f"stopped after {WALK_PAGES} pages")
-
-        return await self._access.kept.read(OF_CASE, (case_id,), fetch, self._asking)
+        entries: dict[str, ReviewEntry] = {}
+        for number in range(1, WALK_PAGES + 1):
+            page = await self._sources.case_reviews.reviews(filters, number)
+            entries.update((entry.review_entry_id, entry) for entry in page.entries)
+            if not page.is_full:
+                return Rows(_in_order(entries.values()))
+        return Rows(_in_order(entries.values()), f"stopped after {WALK_PAGES} pages")
 
 
 def _parts(filters: Filters) -> tuple[str, ...]:

@@ -26,19 +26,29 @@ _MOMENT = msgspec.json.Decoder(float)
 
 
 class Key(str):
-    """The key of an entry, and of the marks that writes leave for it."""
+    """The key of an entry, which knows where the marks that writes leave for it would stand."""
 
-    __slots__ = ("marks",)
-    marks: tuple[str, ...]
+    __slots__ = ("_marked",)
+    _marked: tuple[str, str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, text: str, name: str, tenant: str, parts: tuple[str, ...]) -> "Key":
+        """Return the key of a thing of this name, tenant and parts."""
+        key = cls(text)
+        key._marked = (name, tenant, parts)
+        return key
+
+    def marks(self) -> list[str]:
+        """Return where marks would stand; made when asked for, since most keys are of no write."""
+        name, tenant, parts = self._marked
+        lengths = range(1, min(len(parts), MARKED_PARTS) + 1)
+        return [mark_of(name, tenant, parts[:length]) for length in lengths]
 
 
 def key_of(name: str, scope: tuple[str, str], parts: tuple[str, ...]) -> Key:
     """Return the key of an entry; `scope` is the tenant and who was told."""
     tenant, _ = scope
-    key = Key(cache_key(name, *scope, *parts))
-    lengths = range(1, min(len(parts), MARKED_PARTS) + 1)
-    key.marks = tuple(mark_of(name, tenant, parts[:length]) for length in lengths)
-    return key
+    return Key.of(cache_key(name, *scope, *parts), name, tenant, parts)
 
 
 def mark_of(name: str, tenant: str, parts: tuple[str, ...]) -> str:
@@ -68,7 +78,9 @@ class Written:
 
     def since(self, asked_at: float, key: Key) -> bool:
         """Return whether this process has written since something was asked."""
-        return any(asked_at <= self._marks.get(mark, 0.0) for mark in key.marks)
+        if not self._marks:
+            return False
+        return any(asked_at <= self._marks.get(mark, 0.0) for mark in key.marks())
 
     async def anywhere_since(self, asked_at: float, key: Key) -> bool:
         """Return whether any process has."""
@@ -76,5 +88,5 @@ class Written:
             return True
         if isinstance(self._store, MemoryStore):
             return False
-        found = await asyncio.gather(*(self._store.get(m, _MOMENT.decode) for m in key.marks))
+        found = await asyncio.gather(*(self._store.get(m, _MOMENT.decode) for m in key.marks()))
         return any(mark is not None and asked_at <= mark.value for mark in found)

@@ -4,12 +4,16 @@ Every layer of the chain has the same shape, `Call -> Reply`, so that each behav
 file that knows nothing of the others.
 Invariant: values are frozen; a layer that changes a call makes a new one. `repr` shows neither
 headers nor bodies nor the query, because all three can hold secrets.
+
+Structs rather than dataclasses: a call is made anew two or three times on its way, for 0.12 µs each
+in place of 8.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 
 class Effect(Enum):
@@ -23,8 +27,7 @@ class Effect(Enum):
     """Possibly a second record or a second mail: never repeated once sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, gc=False):
     """A request to one upstream. `target` is path and query, already escaped."""
 
     upstream: str
@@ -32,23 +35,33 @@ class Call:
     effect: Effect
     method: str
     origin: str
-    target: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
     deadline: float = float("inf")
     """The moment on the monotonic clock at which nobody waits for the answer any more."""
     attempt: int = 1
     max_bytes: int = 5 * 1024 * 1024
     """Largest decoded body that is read, in bytes (reliability default: 5 MiB)."""
 
+    def __repr__(self) -> str:
+        """Name what is asked of whom, without what could be secret."""
+        return (
+            f"Call({self.upstream!r}, {self.operation!r}, {self.effect}, {self.method!r},"
+            f" {self.origin!r}, deadline={self.deadline!r}, attempt={self.attempt!r})"
+        )
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+
+class Reply(Struct, frozen=True, gc=False):
     """A complete answer: header names in lower case, body decoded and within the call's cap."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        """Name the status, without what could be secret."""
+        return f"Reply({self.status!r})"
 
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]

@@ -10,7 +10,9 @@ import asyncio
 import base64
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from casegraph.errors import SettingsInvalid
 from casegraph.transport.calls import Call, Reply, Send

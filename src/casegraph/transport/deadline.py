@@ -10,9 +10,11 @@ Invariant: no call starts with less than 50 ms left, and none outlives its deadl
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from casegraph.errors import DeadlineExceeded, UpstreamError
 from casegraph.transport.calls import Call, Reply, Send

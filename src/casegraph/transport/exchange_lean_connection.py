@@ -14,6 +14,8 @@ import asyncio
 import re
 import select
 from collections.abc import Mapping
+from functools import lru_cache
+from operator import add
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -62,6 +64,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_call",
+        "_ends",
         "_fields",
         "_future",
         "_headers",
@@ -72,11 +75,13 @@ class Connection(asyncio.Protocol):
         "_is_over",
         "_is_refused",
         "_is_tainted",
+        "_loop",
         "_owner",
         "_parser",
         "_patience",
         "_status",
         "_timer",
+        "_timer_ends",
         "_transport",
         "_unheard",
         "kept_seconds",
@@ -93,13 +98,15 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: HttpResponseParser | None = _parser(self)
         self._future: asyncio.Future[Outcome] | None = None
+        self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_ends = self._ends = 0.0
         self._call: Call | None = None
         self._is_over = False
         self._begin()
 
     def _begin(self) -> None:
-        self._fields: list[tuple[str, str]] = []
+        self._fields: list[bytes] = []
         self._headers: Mapping[str, str] = {}
         self._body: BodyReader | None = None
         self._status = 0
@@ -132,11 +139,13 @@ class Connection(asyncio.Protocol):
     def ask(self, call: Call, request: bytes, seconds: float) -> asyncio.Future[Outcome]:
         """Send a request and return its outcome, which comes within these seconds."""
         assert self._transport is not None  # noqa: S101  asked of a connection that is ready
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         self._begin()
         self._call = call
         self._future = future = loop.create_future()
-        self._timer = loop.call_later(seconds, self._late)
+        self._ends = ends = loop.time() + seconds
+        if self._timer is None or ends < self._timer_ends:
+            self._set_timer(ends)
         self._transport.write(request)
         return future
 
@@ -182,7 +191,7 @@ class Connection(asyncio.Protocol):
             self._deliver()
             return
         self._unheard = 0 if self._is_heard else self._unheard + len(data)
-        if self._is_refused or self._unheard > _HEAD_BYTES:
+        if self._is_refused or self._unheard > _HEAD_BYTES or not _is_bounded(self._fields):
             self._fail()
 
     def eof_received(self) -> None:
@@ -198,6 +207,7 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._fail()
         self._parser = None  # it holds this object's methods: without it there is no cycle
+        self._stop_timer()
         self._owner.lost(self)
 
     # the parser's side
@@ -208,11 +218,9 @@ class Connection(asyncio.Protocol):
             self._is_tainted = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header within the bounds; behind the head it is a trailer, which nobody reads."""
-        if len(name) + len(value) > _FIELD_BYTES or len(self._fields) >= _FIELDS:
-            self._is_refused = True
-        elif self._body is None:
-            self._fields.append((name.decode("latin-1"), value.decode("latin-1").strip(" \t")))
+        """Keep a header, or a trailer, which nobody reads; what is too much shows at the end."""
+        fields = self._fields
+        fields += (name, value)
 
     def on_headers_complete(self) -> None:
         """Decide what the answer's body will be, now that its head is known."""
@@ -225,14 +233,14 @@ class Connection(asyncio.Protocol):
             self._is_interim = True  # or 101, behind which the parser stops with an error
             return
         self._is_kept = parser.should_keep_alive()
-        self._headers = joined(self._fields)
-        told = self._headers.get("keep-alive")
+        fields, self._fields = self._fields, []
+        self._headers = headers = _headers(fields)
+        told = headers.get("keep-alive")
         self.kept_seconds = self._patience if told is None else self._shorter(told)
-        coding = self._headers.get("transfer-encoding", "chunked")
-        if coding.lower() != "chunked" or not self._is_of_a_known_version(parser):
+        if not (_is_bounded(fields) and self._is_readable(parser)):
             self._is_refused = True
         try:
-            self._body = BodyReader(call, self._headers)
+            self._body = BodyReader(call, headers)
         except UpstreamError as error:
             self._end(error)
         if call.method == "HEAD":
@@ -256,19 +264,24 @@ class Connection(asyncio.Protocol):
         """Note that the answer is whole, unless it was only a word before it."""
         if self._is_interim:
             self._is_interim = False
+            self._is_refused |= not _is_bounded(self._fields)
             self._fields = []
         elif self._body is not None:
             self._is_complete = True
+            self._is_refused |= not _is_bounded(self._fields)
 
     # inside
 
     def _shorter(self, told: str) -> float:
         """Return our patience, or a little less than the server's own."""
-        found = _THEIR_PATIENCE.search(told)
-        theirs = self._patience if found is None else int(found[1]) - _AHEAD_SECONDS
-        return min(self._patience, theirs)
+        theirs = _their_patience(told)
+        return self._patience if theirs is None else min(self._patience, theirs)
 
-    def _is_of_a_known_version(self, parser: HttpResponseParser) -> bool:
+    def _is_readable(self, parser: HttpResponseParser) -> bool:
+        """Say whether version and transfer coding are ones that we know."""
+        coding = self._headers.get("transfer-encoding")
+        if coding is not None and coding.lower() != "chunked":
+            return False
         return self._is_kept or parser.get_http_version() in _VERSIONS
 
     def _is_framed(self) -> bool:
@@ -293,10 +306,28 @@ class Connection(asyncio.Protocol):
         if unfit:
             self.abort()
 
+    # One timer serves the calls one after the other, and is set anew where it fires too early:
+    # starting and stopping one for each of them would be a twentieth of what a call costs.
+
+    def _set_timer(self, ends: float) -> None:
+        self._stop_timer()
+        self._timer_ends = ends
+        self._timer = self._loop.call_at(ends, self._late)
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
     def _late(self) -> None:
-        if self._call is not None:
-            what = "no answer in time"
-            self._end(DeadlineExceeded(self._call.upstream, self._call.operation, what))
+        self._timer = None
+        call = self._call
+        if call is None:
+            return
+        if self._timer_ends < self._ends:
+            self._set_timer(self._ends)
+            return
+        self._end(DeadlineExceeded(call.upstream, call.operation, "no answer in time"))
 
     def _fail(self, why: str = "the connection failed") -> None:
         """End the connection; the call was sent and has no answer."""
@@ -311,9 +342,34 @@ class Connection(asyncio.Protocol):
     def _settle(self, outcome: Outcome | None) -> None:
         """Let go of the call, with this outcome unless whoever asked has left."""
         future, self._future = self._future, None
-        timer, self._timer = self._timer, None
         self._call = None
-        if timer is not None:
-            timer.cancel()
         if future is not None and outcome is not None and not future.done():
             future.set_result(outcome)
+
+
+def _is_bounded(fields: list[bytes]) -> bool:
+    """Say whether neither the number of fields nor the length of one of them is too large."""
+    if not fields:
+        return True
+    sizes = [*map(len, fields)]
+    return len(sizes) <= 2 * _FIELDS and (
+        sum(sizes) <= _FIELD_BYTES or max(map(add, sizes[::2], sizes[1::2])) <= _FIELD_BYTES
+    )
+
+
+def _headers(fields: list[bytes]) -> Mapping[str, str]:
+    """Return names and values, which took turns, as `joined` does, all at once where they can be.
+
+    No line feed is in any of them, for it would have ended the line.
+    """
+    names = b"\n".join(fields[::2]).lower().decode("ascii", "replace").split("\n")
+    values = b"\n".join(fields[1::2]).decode("latin-1").split("\n")
+    found = dict(zip(names, [value.strip(" \t") for value in values], strict=True))
+    return found if len(found) == len(names) else joined(zip(names, values, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _their_patience(told: str) -> float | None:
+    """Return the time for which a server says that it keeps a connection, less a little."""
+    found = _THEIR_PATIENCE.search(told)
+    return None if found is None else int(found[1]) - _AHEAD_SECONDS

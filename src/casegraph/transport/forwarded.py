@@ -13,8 +13,10 @@ Invariants: a credential is sent to the upstream it was brought for and to no ot
 import hmac
 from collections.abc import Mapping
 from contextvars import Context, ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from casegraph.errors import CredentialsMissing
 from casegraph.transport.calls import Call, Reply, Send

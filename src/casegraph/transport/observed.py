@@ -8,7 +8,8 @@ Invariant: an outcome is told exactly once, whichever way a call ends.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from casegraph.errors import (
     CircuitOpen,

@@ -11,9 +11,11 @@ gate or breaker refused is no attempt and fills nothing.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from random import Random
+
+from msgspec.structs import replace
 
 from casegraph.errors import CircuitOpen, DeadlineExceeded, RateLimited, UpstreamError
 from casegraph.transport.calls import Call, Effect, Reply, Send

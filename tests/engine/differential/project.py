@@ -20,8 +20,9 @@ from casegraph.graph.context import RequestContext
 from casegraph.graph.ids import Kind
 from casegraph.graph.schema import build_schema
 from casegraph.loading.access.planning import Access
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import ANY
-from casegraph.loading.kept import Asking, Kept
+from casegraph.loading.kept import Kept
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Ledger
 from casegraph.loading.links import LinkConfig, Links

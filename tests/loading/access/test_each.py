@@ -1,7 +1,7 @@
 """What is in hand for many keys at once, and what is not."""
 
 from casegraph.loading.access.each import in_hand
-from casegraph.loading.kept import Asking
+from casegraph.loading.asking import Asking
 from support.kept_reads import RATED, Fetch, Reader, request
 
 

@@ -23,6 +23,7 @@ from casegraph.loading.access.cost import Choice, Known, Need, Path
 from casegraph.loading.access.learned import Learned
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.ratings import CASES, RATED
+from casegraph.loading.asking import Asking
 from casegraph.loading.case_reads import CaseReads
 from casegraph.loading.feeds import feeds
 from casegraph.loading.feeds.bounds import FeedBounds, FeedConfig, FeedMode
@@ -31,7 +32,7 @@ from casegraph.loading.feeds.feeds import Feeds
 from casegraph.loading.feeds.note_reading import NoteReading
 from casegraph.loading.feeds.review_reading import ReviewReading
 from casegraph.loading.freshness import DEFAULT_WINDOWS, Acceptance, Kind, Windows
-from casegraph.loading.kept import Asking, Kept
+from casegraph.loading.kept import Kept
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Ledger
 from casegraph.loading.rating_reads import RatingReads

@@ -21,13 +21,13 @@ from casegraph.errors import (
 from casegraph.loading.access import sweeps
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweep_routes import NoteRoute, ReviewRoute
+from casegraph.loading.asking import Asking
 from casegraph.loading.feeds.bounds import FeedConfig, FeedMode
 from casegraph.loading.feeds.core import Times
 from casegraph.loading.feeds.feeds import Feeds
 from casegraph.loading.feeds.note_reading import NoteReading
 from casegraph.loading.feeds.review_reading import ReviewReading
 from casegraph.loading.freshness import ANY, Acceptance
-from casegraph.loading.kept import Asking
 from casegraph.loading.ledger import Ledger, Source, StaleReason
 from casegraph.transport.allowance import Allowance, call_allowance
 from casegraph.transport.deadline import request_deadline

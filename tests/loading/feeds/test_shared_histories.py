@@ -23,8 +23,8 @@ from casegraph.loading.feeds.review_reading import ReviewReading
 from casegraph.loading.feeds.store_redis import RedisKeeper
 from support.feed_answers import ask, plain
 from support.moving_lists import HUB, MovingList, Notes, Reviews, World, sources_of
+from support.redis_server import PATIENCE_SECONDS, needs_redis, running_redis
 from support.redis_server import RedisServer as RealRedis
-from support.redis_server import needs_redis, running_redis
 
 pytestmark = needs_redis
 
@@ -68,7 +68,7 @@ def happen(rows: MovingList, changes: list[Any], texts: Any) -> None:
 async def live(rows: MovingList, make_reading: Any, redis: RealRedis, moves: Any) -> None:
     """Live a history with two feeds, comparing each answer that is given while nothing moves."""
     world, name, texts = rows.world, f"history {next(NAMES)}", count(100)
-    servers = [RedisServer(redis.url, step_seconds=0.5) for _ in range(2)]
+    servers = [RedisServer(redis.url, step_seconds=PATIENCE_SECONDS) for _ in range(2)]
     config = FeedConfig(bounds=FeedBounds())
     times = Times(world.wall, world.clock, world.sleep)
     feeds: list[Feed[Any]] = [

@@ -13,8 +13,8 @@ from casegraph.loading.feeds.redis_place import Place, RedisServer
 from casegraph.loading.feeds.store_redis import RedisKeeper
 from support.feed_answers import ask, filled, plain
 from support.moving_lists import MovingList, World
+from support.redis_server import PATIENCE_SECONDS, needs_redis, running_redis
 from support.redis_server import RedisServer as RealRedis
-from support.redis_server import needs_redis, running_redis
 
 pytestmark = needs_redis
 
@@ -71,9 +71,16 @@ async def joined(
     """Return what makes the feed of one more process on a Redis."""
     servers: list[RedisServer] = []
 
-    def make(rows: MovingList, redis: RealRedis, /, **bounds: Any) -> Feed[Any]:
+    def make(
+        rows: MovingList,
+        redis: RealRedis,
+        /,
+        *,
         # Generous, so that a busy machine is not taken for a slow Redis.
-        servers.append(RedisServer(redis.url, step_seconds=0.5))
+        step_seconds: float = PATIENCE_SECONDS,
+        **bounds: Any,
+    ) -> Feed[Any]:
+        servers.append(RedisServer(redis.url, step_seconds=step_seconds))
         places.append(WatchedPlace(servers[-1], "one", f"process {len(servers)}"))
         return feed_of(rows, RedisKeeper(places[-1]), **bounds)
 
@@ -84,7 +91,7 @@ async def joined(
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Let others go on until something is so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.005)
 
@@ -255,7 +262,7 @@ async def test_a_redis_that_is_killed_or_hangs_fails_no_answer(
 ) -> None:
     """Suspended, killed and started again empty, nobody sees anything but the truth."""
     with running_redis(tmp_path) as server:
-        feeds = [joined(rows, server), joined(rows, server)]
+        feeds = [joined(rows, server, step_seconds=0.5) for _ in range(2)]
         for feed in feeds:
             await filled(feed)
         for step in ("hang", "killed", "back"):

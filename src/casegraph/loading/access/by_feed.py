@@ -33,13 +33,14 @@ from casegraph.loading.access.cost import (
     SweepKnown,
     is_worth_a_look,
 )
-from casegraph.loading.access.each import Results, each, failed, in_hand
+from casegraph.loading.access.each import Results, each_kept, failed, in_hand
 from casegraph.loading.access.planning import Access, with_feed
 from casegraph.loading.access.sweeps import Sweep, SweptList, may_sweep
+from casegraph.loading.asking import Asking
 from casegraph.loading.feeds.bounds import FeedKey, FeedState, FeedView, UnfitError
 from casegraph.loading.feeds.feed import Feed
 from casegraph.loading.freshness import Acceptance, Verdict, Windows, verdict
-from casegraph.loading.kept import Asking, Reading, What
+from casegraph.loading.kept import Reading, What
 from casegraph.loading.ledger import Provenance, Source
 
 K = TypeVar("K")
@@ -73,8 +74,8 @@ class FeedRead(Generic[K, Row, V]):
     feed_key: Callable[[K], FeedKey]
     """Raises InvalidArgument for a key that the feed cannot have."""
     parts: Callable[[K], tuple[str, ...]]
-    one: Callable[[K], Awaitable[V]]
-    """Asks for one key, through what is kept."""
+    fetch: Callable[[K], Awaitable[V]]
+    """Asks for one key."""
     value: Callable[[Iterable[Row]], V]
     """Puts the rows of one key into the order and form of the direct answer."""
     since: float
@@ -123,8 +124,9 @@ async def read_by_feed(
             )
     elif sweep is not None and choice.path is Path.SWEEP:
         results.update(await sweep.found(choice))
-    rest = [key for key in rest if key not in results]
-    results.update(await each(read.one, rest))
+    left = {key: read.parts(key) for key in rest if key not in results}
+    direct: Results[K, V] = await each_kept(kept, read.what, left, read.fetch, asking)
+    results.update(direct)
     return results
 
 

@@ -5,10 +5,12 @@ Invariant: one failed key fails alone, with its own error.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import ANY
-from casegraph.loading.kept import Asking, Kept, Reading, What
+from casegraph.loading.kept import Kept, Reading, What
 from casegraph.loading.ledger import StaleReason
 
 K = TypeVar("K")
@@ -23,6 +25,19 @@ async def each(one: Callable[[K], Awaitable[V]], keys: Iterable[K]) -> Results[K
     asked = tuple(keys)
     values = await asyncio.gather(*map(one, asked), return_exceptions=True)
     return dict(zip(asked, values, strict=True))
+
+
+async def each_kept(
+    kept: Kept,
+    what: What[V],
+    keys: Mapping[K, tuple[str, ...]],
+    fetch: Callable[[K], Awaitable[V]],
+    asking: Asking,
+) -> Results[K, V]:
+    """Return what is kept of each key, its parts being the values, or what `fetch` answers."""
+    wanted = [(parts, partial(fetch, key)) for key, parts in keys.items()]
+    values = await kept.read_all(what, wanted, asking)
+    return dict(zip(keys, values, strict=True))
 
 
 def failed(keys: Iterable[K], error: BaseException) -> Results[K, V]:
@@ -41,7 +56,7 @@ async def in_hand(
     """
     if asking.acceptance == ANY and kept.windows[what.kind].fresh <= 0:
         return {}
-    found = await asyncio.gather(*(kept.peek(what, parts, asking) for parts in keys.values()))
+    found = await kept.peek_all(what, list(keys.values()), asking)
     return {
         key: reading
         for key, reading in zip(keys, found, strict=True)

@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from casegraph.errors import LimitExceeded, UpstreamError
 from casegraph.loading.access.cost import Known, Need, NeedKind, Path
-from casegraph.loading.access.each import Results, each, in_hand
+from casegraph.loading.access.each import Results, each_kept, in_hand
 from casegraph.loading.access.planning import Access, with_list
+from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Kind
-from casegraph.loading.kept import Asking, What
+from casegraph.loading.kept import What
 from casegraph.upstreams.decode import Shape, encode
 from casegraph.upstreams.ratings.client import PAGE_SIZE, SummaryPage
 from casegraph.upstreams.ratings.records import CaseSummary, Rating, RatingStatus
@@ -66,8 +67,8 @@ class RatingsOfCases:
     asking: Asking
     page: Callable[[int], Awaitable[SummaryPage]]
     """Reads the summaries from an offset on."""
-    one: Callable[[str], Awaitable[Rows]]
-    """Asks for the ratings of one case, through what is kept."""
+    fetch: Callable[[str], Awaitable[Rows | None]]
+    """Asks for the ratings of one case."""
 
     async def read(self, keys: Sequence[str]) -> Results[str, Rows]:
         """Return the ratings or the failure of each case."""
@@ -83,7 +84,9 @@ class RatingsOfCases:
             unrated = await self._unrated()
             results.update((key, NO_ROWS) for key in rest if key in unrated)
             rest = [key for key in rest if key not in unrated]
-        found = await each(self.one, rest)
+        left = {key: (key,) for key in rest}
+        asked = await each_kept(self.access.kept, OF_CASE, left, self.fetch, self.asking)
+        found = {key: NO_ROWS if rows is None else rows for key, rows in asked.items()}
         self._learn(found)
         return {**results, **found}
 

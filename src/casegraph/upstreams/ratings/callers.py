@@ -12,7 +12,9 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from casegraph.errors import CredentialsMissing, CredentialsRefused
 from casegraph.transport.calls import Call, Reply, Send

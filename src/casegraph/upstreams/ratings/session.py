@@ -12,9 +12,9 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from casegraph.errors import CredentialsRefused
 from casegraph.transport.calls import Call, Reply, Send

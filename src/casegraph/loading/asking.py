@@ -1,0 +1,38 @@
+"""In whose name a request reads, and the keys under which what it reads is kept and shared.
+
+Invariant: whoever may see different data has another scope, which stands in every key; work that
+has lost its request's caller, or has another's, gets no key at all.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from casegraph.errors import CredentialsMissing
+from casegraph.loading.freshness import Acceptance
+from casegraph.loading.kept_rules import What
+from casegraph.loading.ledger import Ledger
+from casegraph.loading.scope import DataScope
+from casegraph.loading.written import Key, key_of
+from casegraph.transport.forwarded import identity_for
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """In whose name a request reads, what it accepts, and where it is told what it was given."""
+
+    scope: DataScope
+    acceptance: Acceptance
+    ledger: Ledger
+
+    def accepting(self, acceptance: Acceptance) -> "Asking":
+        """Return the same request with another acceptance, for one field."""
+        return replace(self, acceptance=acceptance)
+
+    def key(self, what: What[Any], parts: tuple[str, ...]) -> Key:
+        """Return the key of a thing as this request sees it.
+
+        Raises CredentialsMissing for work that has lost its request's caller, or has another's.
+        """
+        if not self.scope.is_asked_as(what.upstream, identity_for(what.upstream)):
+            raise CredentialsMissing(what.upstream, what.name)
+        return key_of(what.name, self.scope.parts(what.upstream), parts)

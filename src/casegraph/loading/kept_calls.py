@@ -1,0 +1,161 @@
+"""The calls under way behind what is kept, each shared by all requests that want its answer.
+
+A call belongs to all who wait, so no caller's leaving or short deadline costs another the answer.
+It has the time of whoever began it, so that a pace or a pause that leaves no place in that time is
+told at once; who has more time than that begins another when it was not enough.
+Invariants: at most one call for a key that anybody may still join; a call that is not the newest
+for its key, because a write came between or somebody wanted a newer one, is answered and not kept.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from casegraph.errors import DeadlineExceeded, RateLimited
+from casegraph.loading.flight import SingleFlight
+from casegraph.loading.freshness import Acceptance
+from casegraph.loading.kept_rules import What
+from casegraph.loading.kept_store import Entry
+from casegraph.loading.written import Key, Written
+from casegraph.telemetry import waterfall
+from casegraph.transport.deadline import in_time, request_deadline
+
+T = TypeVar("T")
+
+Fetch = Callable[[], Awaitable[T]]
+"""Makes the call; returns None for what is known to be absent."""
+
+FLIGHT_SECONDS = 10.0
+"""Longest time for one shared call: as long as a request has by default."""
+MORE_SECONDS = 0.25
+"""Time that one must have beyond a shared call's to begin it anew; less could not end it."""
+
+
+class Begun(Struct, frozen=True, eq=False, gc=False):
+    """A call in flight; its identity tells it from the next one for the same key."""
+
+    at: float
+    """In seconds since 1970."""
+    deadline: float
+    """On the monotonic clock."""
+
+
+class SharedCalls:
+    """Calls in flight by key; `keep` is given what each has brought."""
+
+    def __init__(
+        self,
+        written: Written,
+        keep: Callable[[What[Any], Key, Entry[Any]], None],
+        clock: Callable[[], float],
+        seconds: float = FLIGHT_SECONDS,
+    ) -> None:
+        """Take a clock of seconds since 1970, and the longest time for one call."""
+        self._written = written
+        self._keep = keep
+        self._clock = clock
+        self._seconds = seconds
+        self._flight = SingleFlight()
+        self._begun: dict[str, Begun] = {}
+
+    async def one(self, what: What[T], key: Key, fetch: Fetch[T]) -> Entry[T]:
+        """Return what one call brings for all who ask meanwhile; raises what it raises."""
+        while True:
+            with ExitStack() as joined:
+                is_joined, begun = self._join(what, key, joined)
+                call = self._flight.do(key, partial(self._bring, what, key, fetch, begun))
+                try:
+                    return await in_time(call, what.upstream, what.name)
+                except (DeadlineExceeded, RateLimited):
+                    if not (is_joined and self._has_more(begun)):
+                        raise
+
+    async def all(
+        self, what: What[T], calls: Sequence[tuple[Key, Fetch[T]]]
+    ) -> list[Entry[T] | Exception]:
+        """Return what `one` returns or raises for each of several calls."""
+        joins: list[tuple[bool, Begun]] = []
+        flights: list[tuple[Key, Fetch[Entry[T]]]] = []
+        left = self.deadline() - time.monotonic()
+        with ExitStack() as joined:
+            for key, fetch in calls:
+                joins.append(self._join(what, key, joined))
+                flights.append((key, partial(self._bring, what, key, fetch, joins[-1][1])))
+            landed = await self._flight.do_all(flights, max(left, 0.0))
+        ends: list[Entry[T] | Exception] = []
+        for end, call, (is_joined, begun) in zip(landed, calls, joins, strict=True):
+            if end is None:
+                ends.append(DeadlineExceeded(what.upstream, what.name, "no answer in time"))
+            elif isinstance(end, (DeadlineExceeded, RateLimited)) and is_joined:
+                ends.append(await self._again(what, call, end, begun))
+            else:
+                ends.append(end)
+        return ends
+
+    def forget_older(self, key: Key, acceptance: Acceptance) -> None:
+        """Let nobody join a call that began too long ago for what a client wants."""
+        begun = self._begun.get(key)
+        if begun is None:
+            is_too_old = acceptance.no_cache
+        elif self._written.since(begun.at, key) or acceptance.no_cache:
+            is_too_old = True
+        else:
+            longest = acceptance.max_age
+            is_too_old = longest is not None and self._clock() - begun.at > longest
+        if is_too_old:
+            self.forget(key)
+
+    def forget(self, key: Key) -> None:
+        """Let the next who asks begin a new call; what this one brings is not kept."""
+        self._begun.pop(key, None)
+        self._flight.forget(key)
+
+    def deadline(self) -> float:
+        """Return when a call that is begun now has to end, on the monotonic clock."""
+        return min(request_deadline.get(), time.monotonic() + self._seconds)
+
+    async def close(self) -> None:
+        """Cancel the calls in flight and return when they have ended."""
+        await self._flight.close()
+
+    async def _again(
+        self, what: What[T], call: tuple[Key, Fetch[T]], error: Exception, begun: Begun
+    ) -> Entry[T] | Exception:
+        if not self._has_more(begun):
+            return error
+        try:
+            return await self.one(what, *call)
+        except Exception as another:  # noqa: BLE001  a value like the others, which the caller raises
+            return another
+
+    def _has_more(self, begun: Begun) -> bool:
+        """Return whether whoever joined a call has more time than it had."""
+        return begun.deadline + MORE_SECONDS < self.deadline()
+
+    def _join(self, what: What[Any], key: Key, joined: ExitStack) -> tuple[bool, Begun]:
+        """Return whether a call is joined, and when it began: now, if it is a new one."""
+        is_joined = self._flight.is_under_way(key)
+        begun = self._begun.get(key) if is_joined else None
+        if begun is None:
+            begun = Begun(self._clock(), self.deadline())
+        if is_joined:
+            joined.enter_context(waterfall.shared(what.upstream, what.name))
+        else:
+            self._begun[key] = begun
+        return is_joined, begun
+
+    async def _bring(self, what: What[T], key: Key, fetch: Fetch[T], begun: Begun) -> Entry[T]:
+        request_deadline.set(begun.deadline)
+        try:
+            entry = Entry(await fetch(), begun.at)
+            # Another has begun since, or a write came between: this one is not the newest.
+            if self._begun.get(key) is begun:
+                self._keep(what, key, entry)
+            return entry
+        finally:
+            if self._begun.get(key) is begun:
+                del self._begun[key]
