@@ -91,7 +91,7 @@ async def test_a_thousand_may_wait_by_default() -> None:
     await desk.let_go(1 + MOST_WAITING)
     await asyncio.wait(tasks)
 
-    assert (MOST_WAITING, len(refused), len(desk.seen)) == (1000, 1, 1001)
+    assert (MOST_WAITING, len(refused), len(desk.seen)) == (2500, 1, 2501)
     assert isinstance(refused[0].exception(), UpstreamUnavailable)
 
 

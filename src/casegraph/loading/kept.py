@@ -298,9 +298,9 @@ class Kept:
                 return reading
         raise end
 
-    def _keep(self, what: What[T], key: Key, entry: Entry[T]) -> None:
+    def _keep(self, what: What[T], key: Key, entry: Entry[T], size: int | None = None) -> None:
         windows = windows_of(entry, self.windows[what.kind], key)
-        self._store.put(key, entry, what.encode, windows.kept - self._age(entry))
+        self._store.put(key, entry, what.encode, windows.kept - self._age(entry), size)
 
     def _ask_behind(self, what: What[T], key: Key, fetch: Fetch[T]) -> None:
         """Ask anew without this request's deadline, allowance and record: it has its answer."""

@@ -23,6 +23,7 @@ from casegraph.loading.kept_store import Entry
 from casegraph.loading.written import Key, Written
 from casegraph.telemetry import waterfall
 from casegraph.transport.deadline import in_time, request_deadline
+from casegraph.transport.receipt import open_receipt
 
 T = TypeVar("T")
 
@@ -50,11 +51,14 @@ class SharedCalls:
     def __init__(
         self,
         written: Written,
-        keep: Callable[[What[Any], Key, Entry[Any]], None],
+        keep: Callable[[What[Any], Key, Entry[Any], int | None], None],
         clock: Callable[[], float],
         seconds: float = FLIGHT_SECONDS,
     ) -> None:
-        """Take a clock of seconds since 1970, and the longest time for one call."""
+        """Take a clock of seconds since 1970, and the longest time for one call.
+
+        `keep` is told the bytes of what a value was read from, None where they say nothing.
+        """
         self._written = written
         self._keep = keep
         self._clock = clock
@@ -150,11 +154,12 @@ class SharedCalls:
 
     async def _bring(self, what: What[T], key: Key, fetch: Fetch[T], begun: Begun) -> Entry[T]:
         request_deadline.set(begun.deadline)
+        receipt = open_receipt()
         try:
             entry = Entry(await fetch(), begun.at)
             # Another has begun since, or a write came between: this one is not the newest.
             if self._begun.get(key) is begun:
-                self._keep(what, key, entry)
+                self._keep(what, key, entry, None if receipt.has_repairs else receipt.size)
             return entry
         finally:
             if self._begun.get(key) is begun:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 MAX_ENTRIES = 10_000
 """Of the memory store."""
 MAX_BYTES = 64 * 1024 * 1024
-"""Of the memory store: keys and values together, as they would be written."""
+"""Of the memory store: keys, and values as they would be written, or as the bodies they came in."""
 _ABSENT = b"null"
 
 
@@ -46,8 +46,18 @@ class Store(Protocol):
     async def get(self, key: str, decode: Callable[[bytes], Any]) -> Entry[Any] | None:
         """Return the entry, None for a miss of any cause."""
 
-    def put(self, key: str, entry: Entry[T], encode: Callable[[T], bytes], seconds: float) -> None:
-        """Keep the entry for so long without waiting for it; no time at all deletes it."""
+    def put(
+        self,
+        key: str,
+        entry: Entry[T],
+        encode: Callable[[T], bytes],
+        seconds: float,
+        size: int | None = None,
+    ) -> None:
+        """Keep the entry for so long without waiting for it; no time at all deletes it.
+
+        `size` is about how many bytes it would be; None where only encoding it can tell.
+        """
 
     async def written(self, key: str) -> None:
         """Return when what was put under the key is there for other processes too."""
@@ -89,16 +99,27 @@ class MemoryStore:
         self._rows.move_to_end(key)
         return row.entry
 
-    def put(self, key: str, entry: Entry[T], encode: Callable[[T], bytes], seconds: float) -> None:
+    def put(
+        self,
+        key: str,
+        entry: Entry[T],
+        encode: Callable[[T], bytes],
+        seconds: float,
+        size: int | None = None,
+    ) -> None:
         """Keep the entry, unless a newer one is there."""
         row = self._rows.get(key)
         if row is not None and row.entry.fetched_at > entry.fetched_at:
             return
         self._remove(key)
-        value = _encoded(entry, encode) if seconds > 0 else None
-        if value is None:
+        if seconds <= 0:
             return
-        size = len(key) + len(value)
+        if not size:
+            value = _encoded(entry, encode)
+            if value is None:
+                return
+            size = len(value)
+        size += len(key)
         if size > self._max_bytes:
             return
         self._rows[key] = _Row(entry, size, self._clock() + seconds)
@@ -138,7 +159,14 @@ class CacheStore:
         writing = self._writing.get(key)
         return entry if writing is None else writing.entry
 
-    def put(self, key: str, entry: Entry[T], encode: Callable[[T], bytes], seconds: float) -> None:
+    def put(
+        self,
+        key: str,
+        entry: Entry[T],
+        encode: Callable[[T], bytes],
+        seconds: float,
+        size: int | None = None,  # noqa: ARG002  the store's protocol
+    ) -> None:
         """Write the entry in the background."""
         value = _encoded(entry, encode) if seconds > 0 else None
         before = self._writing.get(key)

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from casegraph.errors import UpstreamUnavailable
 from casegraph.transport.calls import Call, Reply, Send
 
-MOST_WAITING = 1000
-"""Five operations at the fuse of 200 calls each (reliability §3)."""
+MOST_WAITING = 2500
+"""Five operations at the fuse of 500 calls each; 16 clients that each want 100 rows of one kind at
+once, none of them in hand, are 1,600."""
 
 
 class Bulkhead:

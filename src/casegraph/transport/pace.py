@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class PaceConfig:
@@ -19,12 +21,14 @@ class PaceConfig:
     burst: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True, gc=False):
     """When the call may be made, from now, in seconds; refused when that is too late."""
 
     wait: float
     granted: bool
+
+
+_AT_ONCE = Reservation(0.0, granted=True)
 
 
 class Pace(Protocol):
@@ -54,7 +58,7 @@ class LocalPace:
     def reserve_now(self, longest: float) -> Reservation:
         """Reserve without awaiting: nothing here waits."""
         if not self._interval:
-            return Reservation(0.0, granted=True)
+            return _AT_ONCE
         now = self._clock()
         on_time = max(self._on_time, now)
         wait = max(0.0, on_time - self._ahead - now)

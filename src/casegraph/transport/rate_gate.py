@@ -66,11 +66,14 @@ class RateGate:
     async def __call__(self, call: Call) -> Reply:
         """Send the call at its time; raises RateLimited when that comes too late."""
         came = self._clock()
-        await self._ask_others()
-        while True:
-            await self._wait_for_pause(call)
-            await self._wait_for_pace(call)
+        if not self._is_alone:
             await self._ask_others()
+        while True:
+            if self._clock() < self._not_before:
+                await self._wait_for_pause(call)
+            await self._wait_for_pace(call)
+            if not self._is_alone:
+                await self._ask_others()
             # While it waited for its place another answer may have asked for a pause. Then it needs
             # a new place: the old ones would all be used at once when the pause ends.
             if self._clock() >= self._not_before:
@@ -120,8 +123,6 @@ class RateGate:
             self._others.hold(pause)
 
     async def _ask_others(self) -> None:
-        if self._is_alone:
-            return
         left = await self._others.left()
         # One that ends before ours does is the same one, told by us or by who told us.
         if left > 0 and self._clock() + left > self._not_before:

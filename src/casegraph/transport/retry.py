@@ -21,6 +21,7 @@ from casegraph.errors import CircuitOpen, DeadlineExceeded, RateLimited, Upstrea
 from casegraph.transport.calls import Call, Effect, Reply, Send
 from casegraph.transport.retry_after import names_a_wait
 
+_REFUSED = (CircuitOpen, RateLimited)
 _REQUEST_TIMEOUT = 408
 _TOO_MANY = 429
 _THROTTLED = frozenset({_TOO_MANY, 503})
@@ -189,7 +190,7 @@ def judge(effect: Effect, result: Reply | UpstreamError) -> Verdict:
 
 
 def _judge_error(effect: Effect, error: UpstreamError) -> Verdict:
-    if isinstance(error, CircuitOpen | RateLimited) or not error.retryable:
+    if isinstance(error, _REFUSED) or not error.retryable:
         return Verdict.NO
     if not error.sent or effect is Effect.READ:
         return Verdict.BACK_OFF
@@ -198,4 +199,4 @@ def _judge_error(effect: Effect, error: UpstreamError) -> Verdict:
 
 def _is_refusal(result: Reply | UpstreamError) -> bool:
     """Say whether a layer within refused to make the attempt, so that there was none."""
-    return isinstance(result, CircuitOpen | RateLimited) and not result.sent
+    return isinstance(result, _REFUSED) and not result.sent
