@@ -17,7 +17,8 @@ from casegraph.loading.kept_store import CacheStore
 from casegraph.loading.ledger import Ledger, Source
 from casegraph.loading.scope import DataScope
 from support.clock import Clock
-from support.redis_server import PATIENCE_SECONDS, RedisServer, needs_redis, running_redis
+from support.patience import PATIENCE_SECONDS
+from support.redis_server import RedisServer, needs_redis, running_redis
 from support.stalls import timed
 
 pytestmark = needs_redis

@@ -71,7 +71,7 @@ class HubNotes:
             return await self._notes_from(hub_id, whole, first, None)
         mark = _NoteMark.read(after)
         listing = await self._notes_from(hub_id, replace(window, start=mark.time), first, mark)
-        return replace(listing, count=lambda: self._note_count(hub_id, whole))
+        return listing.counted_by(lambda: self._note_count(hub_id, whole))
 
     async def _notes_from(
         self, hub_id: str, window: NoteWindow, first: int, mark: "_NoteMark | None"

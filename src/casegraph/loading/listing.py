@@ -7,8 +7,9 @@ Invariant: resuming after a row's position never repeats that row.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
+
+from msgspec import Struct, structs
 
 from casegraph.errors import InvalidCursor
 
@@ -42,8 +43,7 @@ _UNKNOWN: Known[int | None] = Known(None)
 _NO = Known(value=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Listing(Generic[T]):
+class Listing(Struct, Generic[T], frozen=True):
     """Rows of one page and what is known of the list around them."""
 
     items: Sequence[T]
@@ -56,6 +56,10 @@ class Listing(Generic[T]):
     """Where to go on from; the last row's position unless the walk stopped further on."""
     incomplete_reason: str | None = None
     """Why rows may be missing from this page; None when none is."""
+
+    def counted_by(self, count: Callable[[], Awaitable[int | None]]) -> "Listing[T]":
+        """Return the same page with another way to count its list."""
+        return structs.replace(self, count=count)
 
     def map(self, change: Callable[[T], U]) -> "Listing[U]":
         """Return the same page with each row changed."""

@@ -6,11 +6,14 @@ Invariant: nothing here calls an upstream, begins a fill or waits for more than 
 kept.
 """
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
 from typing import Any
+
+from msgspec.structs import replace
 
 from casegraph.linking.identity import System
 from casegraph.linking.rules import DataFieldRule, TableRule
@@ -115,7 +118,7 @@ class Outlook:
 
     def accepting(self, acceptance: Acceptance) -> "Outlook":
         """Return the same for a field that accepts another age."""
-        return replace(self, asking=self.asking.accepting(acceptance))
+        return dataclasses.replace(self, asking=self.asking.accepting(acceptance))
 
     def is_configured(self, upstream: str) -> bool:
         """Return whether this gateway is connected to an upstream."""

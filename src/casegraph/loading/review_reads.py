@@ -7,7 +7,7 @@ Invariant: an entry that does not exist is None, one that could not be asked is 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
@@ -215,10 +215,8 @@ class ReviewReads:
 
     def entry_count(self, filters: Filters) -> Listing[ReviewEntry]:
         """Return a page without rows, of which only the count is wanted: the vendor counts."""
-        return replace(
-            slice_after((), lambda entry: str(entry.review_entry_id), 1, None),
-            count=lambda: self._counted(filters),
-        )
+        nothing: Listing[ReviewEntry] = slice_after((), lambda _: "", 1, None)
+        return nothing.counted_by(lambda: self._counted(filters))
 
     async def _has_more(self, filters: Filters, last: Position | None) -> bool:
         """Return whether an entry follows; only an exactly full page costs a look at the next."""

@@ -8,7 +8,7 @@ between any set of cases is asked, by any of the ways that exist at that moment,
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Any
@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access import cost, sweeps

@@ -23,8 +23,9 @@ from casegraph.loading.feeds.review_reading import ReviewReading
 from casegraph.loading.feeds.store_redis import RedisKeeper
 from support.feed_answers import ask, plain
 from support.moving_lists import HUB, MovingList, Notes, Reviews, World, sources_of
-from support.redis_server import PATIENCE_SECONDS, needs_redis, running_redis
+from support.patience import PATIENCE_SECONDS
 from support.redis_server import RedisServer as RealRedis
+from support.redis_server import needs_redis, running_redis
 
 pytestmark = needs_redis
 

@@ -13,8 +13,9 @@ from casegraph.loading.feeds.redis_place import Place, RedisServer
 from casegraph.loading.feeds.store_redis import RedisKeeper
 from support.feed_answers import ask, filled, plain
 from support.moving_lists import MovingList, World
-from support.redis_server import PATIENCE_SECONDS, needs_redis, running_redis
+from support.patience import PATIENCE_SECONDS
 from support.redis_server import RedisServer as RealRedis
+from support.redis_server import needs_redis, running_redis
 
 pytestmark = needs_redis
 

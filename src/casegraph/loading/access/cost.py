@@ -17,10 +17,12 @@ no more rows that nobody asked for.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import ceil, inf
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from casegraph.loading.access.lane import Lane
 
@@ -68,16 +70,14 @@ class Path(Enum):
     """A call for each key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """What is wanted, and for how many different keys."""
 
     kind: NeedKind
     keys: int
 
 
-@dataclass(frozen=True, slots=True)
-class FeedKnown:
+class FeedKnown(Struct, frozen=True):
     """What a feed says of itself: a running fill has `pages_left`, a ready one `refresh_calls`."""
 
     ready: bool = False
@@ -86,8 +86,7 @@ class FeedKnown:
     """None where no fill runs, or it does not know yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class SweepKnown:
+class SweepKnown(Struct, frozen=True):
     """What is known of a list that may be swept.
 
     `calls` are those of a sweep from begin to end, or those left of one that has been begun; None
@@ -100,8 +99,7 @@ class SweepKnown:
     """Rows that the calls bring, as far as is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """Every number that a choice looks at; the defaults are those of a gateway just started."""
 
     in_hand: int = 0
@@ -125,8 +123,7 @@ class Known:
     """Share of the keys that need a call of their own after those pages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A way with its price; `why` says what speaks against an impossible one."""
 
     path: Path
@@ -143,8 +140,7 @@ class Candidate:
         return self.seconds + self.calls * CALL_SECONDS + self.rows * ROW_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The way taken and all that were looked at, itself included, in the table's order."""
 
     taken: Candidate

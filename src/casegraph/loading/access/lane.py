@@ -5,12 +5,12 @@ them at once, and no more calls at the same time than there are slots.
 Invariant: pure; an estimate, which the rate gate itself never sees.
 """
 
-from dataclasses import dataclass
 from math import ceil, floor
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+
+class Lane(Struct, frozen=True, gc=False):
     """The way to one upstream; all times in seconds, from now."""
 
     concurrency: int = 8

@@ -6,8 +6,10 @@ Invariant: planning makes no call and waits for nothing.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import monotonic
+
+from msgspec.structs import replace
 
 from casegraph.loading.access.cost import (
     Candidate,
