@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casegraph.errors import UpstreamUnavailable
+from casegraph.errors import ContractViolation, UpstreamUnavailable
 from casegraph.loading.freshness import Acceptance, Kind
 from casegraph.loading.kept import Kept, What
 from casegraph.loading.kept_rules import NEGATIVE_SECONDS
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Provenance, Source
 from casegraph.loading.scope import DataScope
+from casegraph.transport.receipt import note_body, note_repair
 from support.clock import Clock, settle
 from support.kept_reads import DOWN, EDITED, RATED, WINDOWS, Fetch, Reader, Value, request, told
 
@@ -183,3 +184,22 @@ async def test_closing_ends_what_is_under_way(clock: Clock) -> None:
 
     await asyncio.wait_for(kept.close(), 5)
     assert (kept._behind, kept._calls._begun) == ({}, {})
+
+
+async def test_a_value_with_a_part_that_could_not_be_read_is_not_kept(read: Reader) -> None:
+    """What the error stands for may be readable next time; without one the bodies tell the size."""
+    spoilt = ContractViolation("ratings", "things", "a value of a wrong type")
+
+    async def repaired() -> Any:
+        note_body(100)
+        note_repair()
+        return [spoilt]
+
+    async def sound() -> Any:
+        note_body(100)
+        return ["sound"]
+
+    for fetch in (repaired, sound):
+        assert await read.kept.read(RATED, ("7",), fetch, request()) in ([spoilt], ["sound"])
+        held = await read.kept.peek(RATED, ("7",), request())
+        assert (held and held.value) == (None if fetch is repaired else ["sound"])

@@ -93,6 +93,22 @@ async def test_memory_is_bounded_in_bytes() -> None:
     assert [await found(store, key) is not None for key in "abc"] == [False, False, True]
 
 
+async def test_what_a_value_came_in_is_its_size() -> None:
+    """Where somebody knows the bytes nothing is encoded, and they count against the bound."""
+    store = MemoryStore(max_bytes=100)
+
+    def refuse(_value: Any) -> bytes:
+        raise AssertionError("encoded")
+
+    store.put("a", Entry("x", 1000), refuse, 60, size=60)
+    store.put("b", Entry("y", 1000), refuse, 60, size=38)
+    assert (store._bytes, await found(store, "a"), await found(store, "b")) == (100, "x", "y")
+    store.put("c", Entry("z", 1000), refuse, 60, size=99)
+    assert (store._bytes, await found(store, "c")) == (100, "z")
+    store.put("d", Entry("too large", 1000), refuse, 60, size=100)
+    assert await found(store, "d") is None
+
+
 async def test_a_hundred_thousand_keys_stay_within_the_default_bounds() -> None:
     """However many distinct keys come, ten thousand entries are kept, the newest ones."""
     store = MemoryStore()
