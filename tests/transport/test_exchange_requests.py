@@ -1,13 +1,17 @@
 """What leaves the exchange: exactly the call, and nothing of anybody else's."""
 
 import itertools
+import re
 import traceback
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from casegraph.errors import CasegraphError, InvalidArgument
-from casegraph.transport.calls import Reply
+from casegraph.transport.bodies import check_target
+from casegraph.transport.calls import Call, Effect, Reply
 from support.hostile_ids import HOSTILE_IDS
 from support.raw_server import always, for_ever, once, raw_server, response
 
@@ -202,3 +206,23 @@ async def test_no_failure_shows_a_secret(open_exchange: Any, call_to: Any, answe
         host = server.origin.removeprefix("http://")
     assert SECRET not in printed(caught.value)
     assert host not in printed(caught.value)
+
+
+TARGETS = st.text(max_size=20) | st.lists(
+    st.sampled_from(
+        ["/", ".", "..", "%2e", "%2E", "%2f", "a", "?", "#", " ", "\x7f", "\n", "~", "!"]
+    )
+).map("".join)
+
+
+@given(TARGETS | TARGETS.map("/".__add__))
+def test_a_target_is_visible_ascii_and_climbs_nowhere(target: Any) -> None:
+    """For any text: refused unless it is a path of visible signs whose segments all stay."""
+    is_visible = re.fullmatch(r"/[!-\"$-~]*", target) is not None
+    segments = re.sub("%2e", ".", target.partition("?")[0], flags=re.IGNORECASE).split("/")
+    call = Call("u", "o", Effect.READ, "GET", "http://h", target)
+    if is_visible and {".", ".."}.isdisjoint(segments):
+        check_target(call)
+        return
+    with pytest.raises(InvalidArgument):
+        check_target(call)

@@ -1,7 +1,7 @@
 """Ids that can never change a path, and base URLs that every call can be made with."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import pytest
 from hypothesis import example, given
@@ -127,6 +127,29 @@ def test_a_query_never_ends_early(pairs: Any) -> None:
     assert path.partition("?")[0] == BASE + "/things"
     assert path.isascii()
     assert EXCHANGE._request(a_call("http://host", path)).url.raw_path == path.encode()
+
+
+@given(
+    pairs=st.lists(
+        st.tuples(st.text(max_size=9), st.text("aZ09-._~%&=+ :,é\0", max_size=80)), max_size=4
+    )
+)
+def test_a_query_is_escaped_as_the_standard_library_escapes_it(pairs: Any) -> None:
+    """Whether it needs no escape, has one that was kept, or is too long for that."""
+    try:
+        expected = urlencode(pairs, quote_via=quote, safe="")
+    except UnicodeEncodeError:
+        with pytest.raises(UnicodeEncodeError):
+            target(BASE, "/things", {}, pairs)
+        return
+    for _ in range(2):
+        assert target(BASE, "/things", {}, pairs) == f"{BASE}/things?{expected}".rstrip("?")
+
+
+def test_a_template_is_filled_by_name_whatever_else_it_holds() -> None:
+    """Ids stand in their own places, in whatever order they are given, beside signs of any kind."""
+    ids = {"b": int63("b", "2"), "a": opaque("a", "x y")}
+    assert target("", "/{a}/100%s/{b}.json", ids) == "/x%20y/100%s/2.json"
 
 
 def test_a_template_without_its_id_is_refused() -> None:

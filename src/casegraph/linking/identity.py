@@ -8,8 +8,7 @@ punctuation stay, because vendors give distinct records distinct ids by them.
 
 import unicodedata
 from enum import StrEnum
-
-from msgspec import Struct
+from typing import NamedTuple
 
 
 class System(StrEnum):
@@ -20,7 +19,7 @@ class System(StrEnum):
     CUSTOMER_CASES = "customer_cases"
 
 
-class CaseKey(Struct, frozen=True, order=True, gc=False):
+class CaseKey(NamedTuple):
     """A case in the system that owns it: case ids are unique within a hub only."""
 
     hub_id: str

@@ -17,8 +17,6 @@ from casegraph.errors import ContractViolation, InvalidArgument, UpstreamUnavail
 from casegraph.transport.calls import Call, Effect, Reply
 
 _ORIGIN = re.compile(r"https?://[^/?#@\\\s]+", re.ASCII)
-_TARGET = re.compile(r"/[!-\"$-~]*", re.ASCII)
-"""Visible ASCII without `#`: a fragment would never reach the upstream, and cut the query off."""
 _CLIMBING = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.ASCII | re.IGNORECASE)
 """A segment that servers and clients resolve away, also when its dots are escaped."""
 _METHOD = re.compile(r"[A-Z]{1,16}", re.ASCII)
@@ -26,7 +24,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?", re.ASCII)
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
 """Headers that decide where a request goes and where it ends; never a caller's."""
-_OURS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "casegraph"}
+OURS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "casegraph"}
 """The same whichever client sends, and without its name and version."""
 _BODILESS = frozenset({204, 304})
 
@@ -41,10 +39,27 @@ def check_sendable(call: Call) -> None:
 
 def check_target(call: Call) -> None:
     """Refuse a target that HTTP does not allow, and a path that climbs; repeats no value."""
-    if not _TARGET.fullmatch(call.target):
+    target = call.target
+    if not _is_target(target):
         raise InvalidArgument(f"{call.upstream}: this cannot be sent.")
-    if _CLIMBING.search(call.target.partition("?")[0]):
+    # Looked for at length only where something like it is there: nearly never.
+    may_climb = "/." in target or "/%2" in target
+    if may_climb and _CLIMBING.search(target.partition("?")[0]):
         raise InvalidArgument(f"{call.upstream}: this would leave the upstream's own paths.")
+
+
+def _is_target(target: str) -> bool:
+    """Say whether it is a path of visible ASCII, and no `#`.
+
+    A fragment would never reach the upstream, and cut the query off.
+    """
+    return (
+        target[:1] == "/"
+        and target.isascii()
+        and target.isprintable()  # of ASCII, the visible and the space
+        and " " not in target
+        and "#" not in target
+    )
 
 
 def is_method(method: str) -> bool:
@@ -63,7 +78,7 @@ def is_header(name: str, value: str) -> bool:
 
 def outgoing(call: Call) -> dict[str, str]:
     """Return the headers to send, names in lower case: the caller's over ours."""
-    return _OURS | {name.lower(): value for name, value in call.headers.items()}
+    return OURS | {name.lower(): value for name, value in call.headers.items()}
 
 
 def joined(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
@@ -78,23 +93,26 @@ def joined(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
 class BodyReader:
     """Takes a body chunk by chunk, as it is on the wire, within the call's cap."""
 
+    __slots__ = ("_body", "_call", "_inflate")
+
     def __init__(self, call: Call, headers: Mapping[str, str]) -> None:
-        coding = headers.get("content-encoding", "identity").strip().lower()
-        if coding not in {"identity", "gzip", ""}:
-            raise ContractViolation(call.upstream, call.operation, "an unknown content coding")
+        coding = headers.get("content-encoding")
         self._call = call
-        self._inflate = zlib.decompressobj(wbits=31) if coding == "gzip" else None
-        self._body = bytearray()
+        self._inflate = None if coding is None else _inflating(call, coding)
+        self._body: bytes | bytearray = b""
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes; raises ContractViolation past the cap and for broken gzip."""
-        call, inflate = self._call, self._inflate
-        try:
-            room = call.max_bytes + 1 - len(self._body)
-            self._body += inflate.decompress(chunk, room) if inflate else chunk
-        except zlib.error:
-            raise ContractViolation(call.upstream, call.operation, "a broken gzip body") from None
-        if len(self._body) > call.max_bytes:
+        call, inflate, body = self._call, self._inflate, self._body
+        if inflate is not None:
+            chunk = _inflated(call, inflate, chunk, call.max_bytes + 1 - len(body))
+        if not body:
+            self._body = body = chunk  # all of it, as a rule
+        else:
+            if isinstance(body, bytes):
+                self._body = body = bytearray(body)
+            body += chunk
+        if len(body) > call.max_bytes:
             raise ContractViolation(
                 call.upstream, call.operation, f"a body of more than {call.max_bytes} bytes"
             )
@@ -109,14 +127,32 @@ class BodyReader:
         return bytes(self._body)
 
 
+def _inflating(call: Call, coding: str) -> "zlib._Decompress | None":
+    """Return what undoes a coding, None if there is nothing to undo; raises ContractViolation."""
+    coding = coding.strip().lower()
+    if coding == "gzip":
+        return zlib.decompressobj(wbits=31)
+    if coding in {"identity", ""}:
+        return None
+    raise ContractViolation(call.upstream, call.operation, "an unknown content coding")
+
+
+def _inflated(call: Call, inflate: "zlib._Decompress", chunk: bytes, most: int) -> bytes:
+    try:
+        return inflate.decompress(chunk, most)
+    except zlib.error:
+        raise ContractViolation(call.upstream, call.operation, "a broken gzip body") from None
+
+
 def whole(call: Call, reply: Reply) -> Reply:
     """Return the reply unless it may be cut: a good one to a read, without a length, not JSON."""
+    headers = reply.headers
     if (
-        call.effect is Effect.READ
+        "content-length" not in headers
+        and "transfer-encoding" not in headers
+        and call.effect is Effect.READ
         and 200 <= reply.status < 300  # noqa: PLR2004  the range is the definition of success
         and reply.status not in _BODILESS
-        and "content-length" not in reply.headers
-        and "transfer-encoding" not in reply.headers
         and not _is_json(reply.body)
     ):
         raise cut_short(call)

@@ -1,8 +1,8 @@
 """One request on the wire over a client of our own: asyncio's connections and the parser httptools.
 
 Worth its lines by what a call of 2 kB over loopback costs, in µs of CPU on uvloop, at 1, 8 and 64
-at once: 37, 28, 30 here and 95, 81, 92 over aiohttp's lower parts, in one run on two busy cores; on
-asyncio's loop 50, 34, 36 and 100, 103, 100 (tests/bench/exchange_cost.py). Bare connections and
+at once: 26, 20, 26 here and 105, 90, 107 over aiohttp's lower parts, in one run on two busy cores;
+on asyncio's loop 40, 26, 32 and 119, 120, 119 (tests/bench/exchange_cost.py). Bare connections and
 parser take 12 to 17. After each of 5 x 2,000 calls cancelled within 6 ms, 100 good ones succeed
 over a pool of 8, on both loops (tests/transport/test_exchange_gate.py).
 It speaks HTTP/1.1 to an origin and nothing else: no proxy, redirect, cookie or pipelining, no
@@ -18,8 +18,9 @@ from time import monotonic
 from casegraph.errors import CertificateRefused, DeadlineExceeded, UpstreamUnavailable
 from casegraph.transport.calls import Call, Effect, Reply
 from casegraph.transport.exchange import ExchangeConfig
-from casegraph.transport.exchange_lean_connection import Connection
+from casegraph.transport.exchange_lean_connection import Connection, Outcome
 from casegraph.transport.exchange_lean_dial import dial
+from casegraph.transport.exchange_lean_places import Places
 from casegraph.transport.exchange_lean_pool import Pool
 from casegraph.transport.exchange_lean_request import address_of, encoded
 from casegraph.transport.exchange_tls import trusting
@@ -36,7 +37,7 @@ class LeanExchange:
         self._config = config or ExchangeConfig()
         self._tls = tls or trusting(self._config.ca_file)
         self._pool = Pool()
-        self._places = asyncio.Semaphore(self._config.pool)
+        self._places = Places(self._config.pool)
         self._waits: set[asyncio.Timeout] = set()
         self._running = 0
         self._closing = False
@@ -58,18 +59,19 @@ class LeanExchange:
             raise _late(call)
         self._running += 1
         try:
-            if self._places.locked():
+            if not self._places.take():
                 await self._place(call, ends - now)
-            else:
-                await self._places.acquire()
             try:
-                return await self._exchange(call, request, ends)
+                outcome = await self._outcome(call, request, ends)
             finally:
-                self._places.release()
+                self._places.give()
         finally:
             self._running -= 1
             if self._closing and not self._running:
                 self._ended.set()
+        if isinstance(outcome, Reply):
+            return outcome
+        raise outcome
 
     async def close(self) -> None:
         """Close every connection; calls still on the wire fail as unavailable."""
@@ -82,7 +84,7 @@ class LeanExchange:
         if self._running:
             await self._ended.wait()
 
-    async def _exchange(self, call: Call, request: bytes, ends: float) -> Reply:
+    async def _outcome(self, call: Call, request: bytes, ends: float) -> Outcome:
         pool = self._pool
         connection = pool.take(call.origin, surely=call.effect is not Effect.READ)
         if connection is None:
@@ -90,13 +92,10 @@ class LeanExchange:
         try:
             left = ends - monotonic()
             if left <= 0:
-                raise _late(call)
-            outcome = await connection.ask(call, request, left)
+                return _late(call)
+            return await connection.ask(call, request, left)
         finally:
             pool.put(call.origin, connection)
-        if isinstance(outcome, Reply):
-            return outcome
-        raise outcome
 
     async def _place(self, call: Call, seconds: float) -> None:
         """Wait for a place among the calls on the wire, in order; who leaves has sent nothing."""
@@ -104,7 +103,7 @@ class LeanExchange:
             async with asyncio.timeout(seconds) as wait:
                 self._waits.add(wait)
                 try:
-                    await self._places.acquire()
+                    await self._places.wait()
                 finally:
                     self._waits.discard(wait)
         except TimeoutError:

@@ -11,29 +11,24 @@ connection is ended and never used again. No callback of the parser raises.
 """
 
 import asyncio
-import re
 import select
 from collections.abc import Mapping
-from functools import lru_cache
-from operator import add
+from time import monotonic
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from casegraph.errors import DeadlineExceeded, UpstreamError, UpstreamUnavailable
-from casegraph.transport.bodies import BodyReader, joined, whole
+from casegraph.transport.bodies import BodyReader, whole
 from casegraph.transport.calls import Call, Reply
+from casegraph.transport.exchange_lean_head import headers_of, is_bounded, their_patience
 
-_FIELD_BYTES = 8_190
-"""Longest header, name and value; aiohttp's figure, and about every server's."""
-_FIELDS = 128
 _HEAD_BYTES = 65_536
 """Most bytes that bring neither the end of a head nor a piece of a body (reliability §3)."""
 _VERSIONS = frozenset({"1.0", "1.1"})
-_THEIR_PATIENCE = re.compile(r"\btimeout=\"?([0-9]{1,9})\b", re.ASCII | re.IGNORECASE)
-_AHEAD_SECONDS = 1.0
-"""A request has to arrive before the server's patience ends; undici takes a second, too."""
 _FIRST_FINAL = 200
+_TIMER_SECONDS = 0.001
+"""A timer may fire that much too early."""
 
 Outcome = Reply | UpstreamError
 """What becomes of a call; an error is a value here and is raised by who asked."""
@@ -94,7 +89,7 @@ class Connection(asyncio.Protocol):
         self.kept_seconds = kept_seconds
         """How long it may be idle after its last answer; less where the server says less."""
         self.until = 0.0
-        """The moment of the loop's clock at which it is idle too long; the pool's to set."""
+        """The moment of the monotonic clock at which it is idle too long; the pool's to set."""
         self._transport: asyncio.Transport | None = None
         self._parser: HttpResponseParser | None = _parser(self)
         self._future: asyncio.Future[Outcome] | None = None
@@ -143,9 +138,9 @@ class Connection(asyncio.Protocol):
         self._begin()
         self._call = call
         self._future = future = loop.create_future()
-        self._ends = ends = loop.time() + seconds
+        self._ends = ends = monotonic() + seconds
         if self._timer is None or ends < self._timer_ends:
-            self._set_timer(ends)
+            self._set_timer(seconds, ends)
         self._transport.write(request)
         return future
 
@@ -191,7 +186,7 @@ class Connection(asyncio.Protocol):
             self._deliver()
             return
         self._unheard = 0 if self._is_heard else self._unheard + len(data)
-        if self._is_refused or self._unheard > _HEAD_BYTES or not _is_bounded(self._fields):
+        if self._is_refused or self._unheard > _HEAD_BYTES or not is_bounded(self._fields):
             self._fail()
 
     def eof_received(self) -> None:
@@ -234,10 +229,10 @@ class Connection(asyncio.Protocol):
             return
         self._is_kept = parser.should_keep_alive()
         fields, self._fields = self._fields, []
-        self._headers = headers = _headers(fields)
+        self._headers = headers = headers_of(fields)
         told = headers.get("keep-alive")
         self.kept_seconds = self._patience if told is None else self._shorter(told)
-        if not (_is_bounded(fields) and self._is_readable(parser)):
+        if not (is_bounded(fields) and self._is_readable(parser)):
             self._is_refused = True
         try:
             self._body = BodyReader(call, headers)
@@ -264,17 +259,17 @@ class Connection(asyncio.Protocol):
         """Note that the answer is whole, unless it was only a word before it."""
         if self._is_interim:
             self._is_interim = False
-            self._is_refused |= not _is_bounded(self._fields)
-            self._fields = []
         elif self._body is not None:
             self._is_complete = True
-            self._is_refused |= not _is_bounded(self._fields)
+        if self._fields:
+            self._is_refused |= not is_bounded(self._fields)
+            self._fields = []
 
     # inside
 
     def _shorter(self, told: str) -> float:
         """Return our patience, or a little less than the server's own."""
-        theirs = _their_patience(told)
+        theirs = their_patience(told)
         return self._patience if theirs is None else min(self._patience, theirs)
 
     def _is_readable(self, parser: HttpResponseParser) -> bool:
@@ -309,10 +304,10 @@ class Connection(asyncio.Protocol):
     # One timer serves the calls one after the other, and is set anew where it fires too early:
     # starting and stopping one for each of them would be a twentieth of what a call costs.
 
-    def _set_timer(self, ends: float) -> None:
+    def _set_timer(self, seconds: float, ends: float) -> None:
         self._stop_timer()
         self._timer_ends = ends
-        self._timer = self._loop.call_at(ends, self._late)
+        self._timer = self._loop.call_later(seconds, self._late)
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None
@@ -324,8 +319,9 @@ class Connection(asyncio.Protocol):
         call = self._call
         if call is None:
             return
-        if self._timer_ends < self._ends:
-            self._set_timer(self._ends)
+        left = self._ends - monotonic()
+        if left > _TIMER_SECONDS:
+            self._set_timer(left, self._ends)
             return
         self._end(DeadlineExceeded(call.upstream, call.operation, "no answer in time"))
 
@@ -345,31 +341,3 @@ class Connection(asyncio.Protocol):
         self._call = None
         if future is not None and outcome is not None and not future.done():
             future.set_result(outcome)
-
-
-def _is_bounded(fields: list[bytes]) -> bool:
-    """Say whether neither the number of fields nor the length of one of them is too large."""
-    if not fields:
-        return True
-    sizes = [*map(len, fields)]
-    return len(sizes) <= 2 * _FIELDS and (
-        sum(sizes) <= _FIELD_BYTES or max(map(add, sizes[::2], sizes[1::2])) <= _FIELD_BYTES
-    )
-
-
-def _headers(fields: list[bytes]) -> Mapping[str, str]:
-    """Return names and values, which took turns, as `joined` does, all at once where they can be.
-
-    No line feed is in any of them, for it would have ended the line.
-    """
-    names = b"\n".join(fields[::2]).lower().decode("ascii", "replace").split("\n")
-    values = b"\n".join(fields[1::2]).decode("latin-1").split("\n")
-    found = dict(zip(names, [value.strip(" \t") for value in values], strict=True))
-    return found if len(found) == len(names) else joined(zip(names, values, strict=True))
-
-
-@lru_cache(maxsize=64)
-def _their_patience(told: str) -> float | None:
-    """Return the time for which a server says that it keeps a connection, less a little."""
-    found = _THEIR_PATIENCE.search(told)
-    return None if found is None else int(found[1]) - _AHEAD_SECONDS

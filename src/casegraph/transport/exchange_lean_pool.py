@@ -12,9 +12,12 @@ back unfit is ended here.
 import asyncio
 from collections import deque
 from contextlib import suppress
+from time import monotonic
 
 from casegraph.transport.exchange_lean_connection import Connection
 
+_SWEEP_SECONDS = 0.001
+"""Least time between two looks for old connections: a timer may fire too early."""
 _FAREWELL_SECONDS = 1.0
 """Longest wait for the loop to say that what was ended has ended; a turn of it is usual."""
 
@@ -33,10 +36,10 @@ class Pool:
         idle = self._idle.get(origin)
         if not idle:
             return None
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         while idle:
             connection = idle.pop()
-            fit = connection.is_ready and connection.until > now
+            fit = connection.until > now and connection.is_ready
             if fit and (not surely or connection.is_quiet()):
                 return connection
             connection.abort()
@@ -47,14 +50,18 @@ class Pool:
         connection.leave()
         if not connection.is_ready:
             return
-        if connection.kept_seconds <= 0:
+        seconds = connection.kept_seconds
+        if seconds <= 0:
             connection.abort()
             return
-        loop = asyncio.get_running_loop()
-        connection.until = loop.time() + connection.kept_seconds
-        self._idle.setdefault(origin, deque()).append(connection)
+        connection.until = monotonic() + seconds
+        idle = self._idle.get(origin)
+        if idle is None:
+            idle = self._idle[origin] = deque()
+        idle.append(connection)
         if self._sweep is None:
-            self._sweep = loop.call_later(connection.kept_seconds, self._end_old_ones)
+            loop = asyncio.get_running_loop()
+            self._sweep = loop.call_later(seconds, self._end_old_ones)
 
     def made(self, connection: Connection) -> None:
         """Keep account of a new connection."""
@@ -82,8 +89,7 @@ class Pool:
                     await self._emptied.wait()
 
     def _end_old_ones(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = monotonic()
         left: list[float] = []
         for idle in self._idle.values():
             for connection in tuple(idle):
@@ -92,4 +98,8 @@ class Pool:
                     connection.abort()
                 else:
                     left.append(connection.until)
-        self._sweep = loop.call_at(min(left), self._end_old_ones) if left else None
+        self._sweep = None
+        if left:
+            loop = asyncio.get_running_loop()
+            seconds = max(min(left) - now, _SWEEP_SECONDS)
+            self._sweep = loop.call_later(seconds, self._end_old_ones)

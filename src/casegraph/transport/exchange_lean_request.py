@@ -14,7 +14,7 @@ from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from casegraph.errors import InvalidArgument
-from casegraph.transport.bodies import check_target, is_header, is_method, outgoing
+from casegraph.transport.bodies import OURS, check_target, is_header, is_method
 from casegraph.transport.calls import Call
 
 _ORIGIN = re.compile(
@@ -60,17 +60,20 @@ def address_of(origin: str) -> Address:
 def encoded(call: Call) -> bytes:
     """Return the request, head and body; raises InvalidArgument, which repeats no value."""
     check_target(call)
+    method, body = call.method, call.body
+    lines = _OUR_LINES.copy()
     try:
-        opening = _opening(call.method, call.origin)
-        lines = [_line(name, value) for name, value in outgoing(call).items()]
+        opening = _opening(method, call.origin)
+        for name, value in call.headers.items():
+            key, line = _line(name, value)
+            lines[key] = line
     except ValueError:
         raise InvalidArgument(f"{call.upstream}: this cannot be sent.") from None
-    body = call.body
     if body is not None:
-        lines.append(f"content-length: {len(body)}\r\n")
-    elif call.method not in _WITHOUT_LENGTH:
-        lines.append("content-length: 0\r\n")
-    head = f"{call.method} {call.target}{opening}{''.join(lines)}\r\n".encode("ascii")
+        lines[""] = f"content-length: {len(body)}\r\n"
+    elif method not in _WITHOUT_LENGTH:
+        lines[""] = "content-length: 0\r\n"
+    head = f"{method} {call.target}{opening}{''.join(lines.values())}\r\n".encode("ascii")
     return head + body if body else head
 
 
@@ -84,10 +87,15 @@ def _opening(method: str, origin: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _line(name: str, value: str) -> str:
+def _line(name: str, value: str) -> tuple[str, str]:
+    """Return a header's name in lower case, and its line; raises ValueError for one unsent."""
     if not is_header(name, value):
         raise ValueError("not a header")
-    return f"{name}: {value}\r\n"
+    key = name.lower()
+    return key, f"{key}: {value}\r\n"
+
+
+_OUR_LINES = dict(_line(name, value) for name, value in OURS.items())
 
 
 def _is_ipv4(host: str) -> bool:

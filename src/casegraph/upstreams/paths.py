@@ -8,7 +8,8 @@ Invariant: for any text whatsoever, either InvalidArgument and no call, or one p
 
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote, urlencode, urlsplit
+from functools import lru_cache
+from urllib.parse import quote, urlsplit
 
 from casegraph.errors import InvalidArgument, SettingsInvalid
 
@@ -19,7 +20,14 @@ INT63_MAX = 2**63 - 1
 OPAQUE_MAX = 128
 """Longest opaque id or rating hash, in characters."""
 
-_DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
+_LONGEST_KEPT = 64
+"""Characters of a query's text whose escapes are kept; a thousand are, names and moments mostly."""
+_IDS_KEPT = 4096
+"""Numbers that have passed a grammar, kept for the next time: those of a list are asked for one by
+one, and again for each thing that stands beside them. A refusal is not kept."""
+_MOST_DIGITS = 19
+"""Of a number that is read; `int` would take seconds for a hundred thousand."""
+_PLACE = re.compile(r"\{([a-z_]+)\}", re.ASCII)
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -30,21 +38,24 @@ class Segment(str):
     """Text that has passed a grammar and may stand in a path."""
 
     __slots__ = ()
+    as_json = str.__str__
 
 
 def _integer(name: str, value: str, largest: int) -> Segment:
-    if _DIGITS.fullmatch(value):
+    if value.isdigit() and value.isascii() and len(value) <= _MOST_DIGITS:
         number = int(value)
         if 1 <= number <= largest:
             return Segment(number)
     raise InvalidArgument(f"{name}: a whole number from 1 to {largest} is asked for.")
 
 
+@lru_cache(maxsize=_IDS_KEPT)
 def int32(name: str, value: str) -> Segment:
     """Return `value` as an id of 1 to 2**31 - 1; raises InvalidArgument."""
     return _integer(name, value, INT32_MAX)
 
 
+@lru_cache(maxsize=_IDS_KEPT)
 def int63(name: str, value: str) -> Segment:
     """Return `value` as an id of 1 to 2**63 - 1; raises InvalidArgument."""
     return _integer(name, value, INT63_MAX)
@@ -76,14 +87,51 @@ def target(
 
     Raises InvalidArgument if the result would not have exactly the template's segments.
     """
-    path = template
-    for name, segment in ids.items():
-        path = path.replace("{" + name + "}", quote(segment, safe=""))
-    parts = path.split("/")
-    if len(parts) != template.count("/") + 1 or not {".", ".."}.isdisjoint(parts) or "{" in path:
+    form, names = _form(template)
+    parts: list[str] = []
+    is_plain = True
+    try:
+        for name in names:
+            segment = ids[name]
+            if segment.isalnum() and segment.isascii():
+                parts.append(segment)
+            else:
+                is_plain = False
+                parts.append(quote(segment, safe=""))
+    except KeyError:
+        raise InvalidArgument("This id would leave the upstream's own paths.") from None
+    path = form % tuple(parts)
+    if not is_plain and not _has_segments_of(path, template):
         raise InvalidArgument("This id would leave the upstream's own paths.")
-    text = urlencode(list(query), quote_via=quote, safe="")
+    text = "&".join([f"{_escaped(name)}={_escaped(value)}" for name, value in query])
     return f"{base}{path}?{text}" if text else f"{base}{path}"
+
+
+@lru_cache(maxsize=256)
+def _form(template: str) -> tuple[str, tuple[str, ...]]:
+    """Return a template with `%s` for each place, and the names of the places."""
+    return _PLACE.sub("%s", template.replace("%", "%%")), tuple(_PLACE.findall(template))
+
+
+def _has_segments_of(path: str, template: str) -> bool:
+    """Say whether as many segments came of it as the template has, and none that is resolved away.
+
+    Letters and digits alone could not change that.
+    """
+    parts = path.split("/")
+    return len(parts) == template.count("/") + 1 and {".", ".."}.isdisjoint(parts)
+
+
+def _escaped(text: str) -> str:
+    """Return what stands for a text in a query: itself, or percent-escapes."""
+    if text.isalnum() and text.isascii():
+        return text
+    return _kept_escapes(text) if len(text) <= _LONGEST_KEPT else quote(text, safe="")
+
+
+@lru_cache(maxsize=1024)
+def _kept_escapes(text: str) -> str:
+    return quote(text, safe="")
 
 
 def split_base(setting: str, url: str) -> tuple[str, str]:

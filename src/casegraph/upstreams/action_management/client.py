@@ -111,8 +111,9 @@ class ActionManagement:
         ids = _hub(hub_id)
         reply = await self._rest.call(CASE_QUERY, ids, body=query.body())
         page = self._rest.read(CASE_QUERY, _CASE_PAGE, reply)
+        hub = str(ids["hub"])
         for case in page.items:
-            stamp_case(case, str(ids["hub"]), detailed=False)
+            stamp_case(case, hub, detailed=False)
         return page
 
     async def case(self, hub_id: str, case_id: str) -> Case:
@@ -238,6 +239,7 @@ def _moment(moment: datetime) -> str:
 
 
 def _stamped(records: tuple[R, ...], ids: Mapping[str, Segment]) -> tuple[R, ...]:
+    stamp, hub = msgspec.structs.force_setattr, str(ids["hub"])
     for record in records:
-        msgspec.structs.force_setattr(record, "hub_id", str(ids["hub"]))
+        stamp(record, "hub_id", hub)
     return records

@@ -210,8 +210,10 @@ def stamp_case(case: Case, hub_id: str, *, detailed: bool) -> Case:
     stamp = msgspec.structs.force_setattr
     stamp(case, "hub_id", hub_id)
     stamp(case, "detailed", detailed)
-    for part in (*parts(case.list_values), *parts(case.roles)):
-        stamp(part, "hub_id", hub_id)
+    for some in (case.list_values, case.roles):
+        if isinstance(some, tuple):
+            for part in some:
+                stamp(part, "hub_id", hub_id)
     return case
 
 

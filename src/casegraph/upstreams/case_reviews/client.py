@@ -6,7 +6,7 @@ Invariant: rows that do not match the filter they were asked with are dropped, b
 may ignore a filter it does not know.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -37,6 +37,7 @@ _COUNTS = Shape[ReviewCounts](ReviewCounts)
 
 Filters = tuple[tuple[str, str], ...]
 """The vendor's query parameters, in order; no name twice."""
+_Tells = Callable[[ReviewEntry], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,9 @@ class CaseReviews:
         reply = await self._rest.call(REVIEWS, query=query)
         rows = self._rest.read(REVIEWS, _ENTRIES, reply)
         asked_case = dict(filters).get("case")
+        stamp = msgspec.structs.force_setattr
         for row in rows:
-            msgspec.structs.force_setattr(row, "asked_case_id", asked_case)
+            stamp(row, "asked_case_id", asked_case)
         return ReviewPage(tuple(_matching(rows, filters)), len(rows) >= PAGE_SIZE)
 
     async def reviews_count(self, filters: Filters) -> int:
@@ -77,7 +79,7 @@ class CaseReviews:
 
 def _matching(rows: Iterable[ReviewEntry], filters: Filters) -> Iterable[ReviewEntry]:
     """Drop rows that contradict a filter which can be checked without guessing, and doubles."""
-    wanted = dict(filters)
+    wanted = [(_TOLD[name], value) for name, value in filters if name in _TOLD]
     seen: set[str] = set()
     for row in rows:
         if row.review_entry_id in seen or not _agrees(row, wanted):
@@ -86,17 +88,40 @@ def _matching(rows: Iterable[ReviewEntry], filters: Filters) -> Iterable[ReviewE
         yield row
 
 
-def _agrees(row: ReviewEntry, wanted: dict[str, str]) -> bool:
+def _agrees(row: ReviewEntry, wanted: Iterable[tuple[_Tells, str]]) -> bool:
     """Say whether nothing the row tells speaks against the filter; a broken field is silent."""
-    assignee, review, automatic = row.assignee, row.review, row.is_auto_generated
-    told = {
-        "id": row.review_entry_id,
-        "case": row.case_id,
-        "user": assignee.user_id if isinstance(assignee, Reviewer) else None,
-        "review": review.review_id if isinstance(review, Review) else None,
-        "status": row.status.value if isinstance(row.status, ReviewStatus) else None,
-        "is_auto_generated": str(automatic).lower() if isinstance(automatic, bool) else None,
-    }
-    return all(
-        has == wanted[name] for name, has in told.items() if name in wanted and isinstance(has, str)
-    )
+    for tells, value in wanted:
+        told = tells(row)
+        if told != value and isinstance(told, str):
+            return False
+    return True
+
+
+def _user(row: ReviewEntry) -> str | None:
+    assignee = row.assignee
+    return assignee.user_id if isinstance(assignee, Reviewer) else None
+
+
+def _review(row: ReviewEntry) -> str | None:
+    review = row.review
+    return review.review_id if isinstance(review, Review) else None
+
+
+def _status(row: ReviewEntry) -> str | None:
+    return row.status.value if isinstance(row.status, ReviewStatus) else None
+
+
+def _automatic(row: ReviewEntry) -> str | None:
+    automatic = row.is_auto_generated
+    return str(automatic).lower() if isinstance(automatic, bool) else None
+
+
+_TOLD: Mapping[str, _Tells] = {
+    "id": lambda row: row.review_entry_id,
+    "case": lambda row: row.case_id,
+    "user": _user,
+    "review": _review,
+    "status": _status,
+    "is_auto_generated": _automatic,
+}
+"""What a row tells of that which a filter asks for."""

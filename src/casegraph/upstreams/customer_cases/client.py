@@ -23,6 +23,7 @@ OPERATIONS = (CUSTOMER_CASES, CASE, OBJECT_FIELDS)
 
 _CASE = Shape[CustomerCase](CustomerCase)
 _STAMPED = frozenset({"_custom_fields", "_asked_customer_id"})
+"""Names that are ours in a record; the vendor's fields of these names are custom ones."""
 _BUILT_IN = (
     frozenset(known.encode_name for known in msgspec.structs.fields(CustomerCase)) - _STAMPED
 )
@@ -66,7 +67,9 @@ class CustomerCases:
 def _case(row: Any, where: Where, path: str, customer_id: str | None) -> CustomerCase:
     if not isinstance(row, dict):
         raise where.violation("no object", path)
-    built_in = {name: value for name, value in row.items() if name in _BUILT_IN}
+    built_in = row
+    if not _STAMPED.isdisjoint(row):
+        built_in = {name: value for name, value in row.items() if name in _BUILT_IN}
     case = _CASE.convert(built_in, where, path)
     custom = tuple(
         CustomField(name, _text(value)) for name, value in row.items() if name not in _BUILT_IN

@@ -5,7 +5,7 @@ fine, or an error, which is raised as that error.
 Invariant: a rating's hash authorises a public write, so it never gets into a record or an error.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -184,10 +184,10 @@ class Ratings:
         answer = await self._read(
             _SUMMARY, CASE_SUMMARY, {"case": _case(case_id)}, [_SUMMARY_FIELDS]
         )
-        with self._rest.reading(CASE_SUMMARY) as where:
-            if answer.data is None:
+        if answer.data is None:
+            with self._rest.reading(CASE_SUMMARY) as where:
                 raise where.violation("no case", "$.data")
-            return answer.data
+        return answer.data
 
     async def _read(
         self,
@@ -248,16 +248,16 @@ class Ratings:
         return answer
 
     def _one(self, operation: Operation, case: Segment, rating: Rating | None) -> Rating:
-        with self._rest.reading(operation) as where:
-            if rating is None:
+        if rating is None:
+            with self._rest.reading(operation) as where:
                 raise where.violation("no rating", "$.data")
         return _asked_for(case, (rating,))[0]
 
     def _rows(self, operation: Operation, rows: tuple[R, ...] | msgspec.UnsetType) -> tuple[R, ...]:
-        with self._rest.reading(operation) as where:
-            if isinstance(rows, msgspec.UnsetType):
+        if isinstance(rows, msgspec.UnsetType):
+            with self._rest.reading(operation) as where:
                 raise where.violation("nothing where a key must be", "$.data")
-            return rows
+        return rows
 
 
 def _number(value: int | None) -> int | None:
@@ -269,7 +269,8 @@ def _case(case_id: str) -> Segment:
     return int63("caseId", case_id)
 
 
-def _asked_for(case: Segment, ratings: Sequence[Rating]) -> tuple[Rating, ...]:
+def _asked_for(case: Segment, ratings: tuple[Rating, ...]) -> tuple[Rating, ...]:
+    stamp, case_id = msgspec.structs.force_setattr, str(case)
     for rating in ratings:
-        msgspec.structs.force_setattr(rating, "asked_case_id", str(case))
-    return tuple(ratings)
+        stamp(rating, "asked_case_id", case_id)
+    return ratings
