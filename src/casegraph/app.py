@@ -20,7 +20,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +32,15 @@ from starlette.routing import BaseRoute, Route
 
 from casegraph.edge.admission import Admission
 from casegraph.edge.answers import encode, formatted
-from casegraph.edge.compression import Compression
 from casegraph.edge.decoding import BadRequest, BodyBounds
 from casegraph.edge.door import Door
 from casegraph.edge.endpoint import GraphQLEndpoint, Manners
 from casegraph.edge.explorer.page import Example, Explorer
 from casegraph.edge.health import Readiness, health_routes
 from casegraph.edge.origins import cross_origin
+from casegraph.edge.outgoing import Outgoing
 from casegraph.edge.persisted import Documents, Registered
-from casegraph.edge.safe_headers import SafeHeaders
+from casegraph.edge.shortcut import Shortcut
 from casegraph.edge.trusted import TrustedDocument, TrustedDocumentsError, read_trusted
 from casegraph.engine.compiled import CompiledEngine
 from casegraph.engine.shadow import ShadowedEngine
@@ -218,18 +218,17 @@ def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Sta
             forwarded=frozenset(forwarded),
         ),
     )
-    app = Starlette(
+    app = Shortcut(
+        "/graphql",
+        endpoint,
+        around=cross_origin(origins, forwarded),
         routes=[
-            Route("/graphql", endpoint, middleware=cross_origin(origins, forwarded)),
             *health_routes(readiness),
             *_metrics_route(settings, gateway.reporting.metrics),
             *_schema_route(settings, gateway.schema, entrance.door),
             *(explorer.routes() if explorer is not None else ()),
         ],
-        middleware=[
-            Middleware(SafeHeaders),
-            *([Middleware(Compression)] if settings.http.compression else ()),
-        ],
+        middleware=[Middleware(Outgoing, compresses=settings.http.compression)],
         lifespan=_lifespan(settings, gateway, readiness, entrance),
     )
     app.state.readiness = readiness
@@ -263,14 +262,15 @@ def _schema_route(settings: Settings, schema: Schema, door: Door) -> list[BaseRo
     """Return the route of the schema's text, where introspection may tell it as well."""
     if not settings.on_loopback(settings.introspection):
         return []
-    text = sdl(schema)
+    # Printed when first asked for: it takes longer than all else of a start.
+    text = cache(partial(sdl, schema))
 
     async def schema_text(request: Request) -> Response:
         try:
             await door.identify(request.headers)
         except BadRequest as error:
             return PlainTextResponse(f"{error}\n", error.status, dict(error.headers))
-        return PlainTextResponse(text)
+        return PlainTextResponse(text())
 
     return [Route("/schema.graphql", schema_text)]
 

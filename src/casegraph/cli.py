@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -30,15 +30,15 @@ from casegraph.graph.exports import Format, exported
 from casegraph.graph.forecast_plan import Forecast
 from casegraph.graph.forecast_table import lines
 from casegraph.graph.schema import build_schema
-from casegraph.sandbox.faults import load_plan
-from casegraph.sandbox.server import build
-from casegraph.sandbox.world import World, build_world
 from casegraph.serving import Stopping, bind, serve_bound, start_in_thread
 from casegraph.serving import serve as serve_on_socket
 from casegraph.settings import Settings, load_settings, unknown_variables
 from casegraph.telemetry.logs import configure_logging, log_uncaught
 from casegraph.wiring import wire
 from casegraph.workers import WorkerFailed, serve_with_workers
+
+if TYPE_CHECKING:  # the bundled upstreams take 3 MB, which a gateway over others does without
+    from casegraph.sandbox.world import World
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -158,6 +158,10 @@ def sandbox(
     faults: Annotated[Path | None, typer.Option(help="Fault plan, a .json or .toml file.")] = None,
 ) -> None:
     """Run the four bundled upstreams alone; prints what points a gateway at them."""
+    from casegraph.sandbox.faults import load_plan  # noqa: PLC0415  see above
+    from casegraph.sandbox.server import build  # noqa: PLC0415  see above
+    from casegraph.sandbox.world import build_world  # noqa: PLC0415  see above
+
     plan = None if faults is None else load_plan(faults)
     built = build(build_world(seed=seed, cases=cases), latency_ms=latency, faults=plan)
 
@@ -284,12 +288,15 @@ def _operation(document: str, variables: str, name: str | None) -> Operation:
     return Operation(text, values, name)
 
 
-def _settings_or_sandbox(config: Path | None, **overrides: Any) -> tuple[Settings, World | None]:
+def _settings_or_sandbox(config: Path | None, **overrides: Any) -> tuple[Settings, "World | None"]:
     """Return the settings; when no upstream is configured, with the bundled ones started."""
     settings = load_settings(config, **overrides)
     _warn_of_unknown()
     if any(upstream.is_configured() for upstream in settings.upstreams().values()):
         return settings, None
+    from casegraph.sandbox.server import build  # noqa: PLC0415  see above
+    from casegraph.sandbox.world import build_world  # noqa: PLC0415  see above
+
     world = build_world()
     bundled = build(world)
     running = start_in_thread(bundled.app)  # for as long as the process lives
@@ -297,13 +304,13 @@ def _settings_or_sandbox(config: Path | None, **overrides: Any) -> tuple[Setting
     return load_settings(config, **overrides), world
 
 
-def _examples(settings: Settings, world: World | None) -> tuple[ExampleQuery, ...]:
+def _examples(settings: Settings, world: "World | None") -> tuple[ExampleQuery, ...]:
     if world is not None:
         return bundled_examples(world)
     return examples((settings.action_management.hubs or ("1",))[0], "1", "1")
 
 
-def bundled_examples(world: World) -> tuple[ExampleQuery, ...]:
+def bundled_examples(world: "World") -> tuple[ExampleQuery, ...]:
     """Return the examples for the bundled upstreams: the case with everything, and its customer."""
     hub_id, case_id = world.oddities.hub_with_program, world.oddities.case_with_everything
     fields = world.action_management.hubs[hub_id].cases[case_id]["dataFields"]
@@ -312,7 +319,7 @@ def bundled_examples(world: World) -> tuple[ExampleQuery, ...]:
 
 
 def _welcome(
-    settings: Settings, world: World | None, shown: tuple[ExampleQuery, ...], base: str
+    settings: Settings, world: "World | None", shown: tuple[ExampleQuery, ...], base: str
 ) -> None:
     if world is not None:
         _out.print("No upstream is configured: this gateway runs on the bundled upstreams.")

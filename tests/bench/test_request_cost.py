@@ -7,8 +7,8 @@ import uvloop
 
 from bench.request_cost import measured, upstreams
 
-MOST_OF_BARE = 6
-"""What the smallest query may cost above the bare server, in bare servers; 3.5 to 4.5 on cores
+MOST_OF_BARE = 5
+"""What the smallest query may cost above the bare server, in bare servers; 3.2 to 3.9 on cores
 that others shared. Five sixths of it are the endpoint with its session, telemetry and engine."""
 MOST_OF_BARE_FOR_LOOK_UPS = 35
 """In all; 14 to 24 there, most of which is the engine and what is kept."""

@@ -222,7 +222,7 @@ def test_an_operation_keeps_its_place_until_its_last_part(own: Upstreams) -> Non
 def test_the_deadline_is_that_of_all_parts(fresh: Gateway, own: Upstreams, accept: str) -> None:
     """What has not come by then goes out as nulls with the code, and nothing follows."""
     with rehearsing(own, NOTES):
-        response = ask(fresh, IN_PARTS, variables(own), accept, x_deadline_ms="700")
+        response = ask(fresh, IN_PARTS, variables(own), accept, x_deadline_ms="1500")
 
     found = MERGED[accept](parts_of(response))
     assert found["data"]["case"]["notes"] is None

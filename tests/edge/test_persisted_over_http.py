@@ -168,6 +168,7 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @needs_redis
+@pytest.mark.usefixtures("patient_with_redis")
 def test_gateways_share_documents_through_redis(
     upstreams: Upstreams, redis_server: RedisServer
 ) -> None:

@@ -76,6 +76,7 @@ async def test_counts_of_past_minutes_are_forgotten() -> None:
 
 
 @needs_redis
+@pytest.mark.usefixtures("patient_with_redis")
 async def test_processes_count_together(server: RedisServer) -> None:
     """Two gateways over one Redis let through what one would, and no name is in its keys."""
     one, two = PerMinute(6, server.url), PerMinute(6, server.url)

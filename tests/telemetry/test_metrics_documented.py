@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from casegraph.telemetry.metrics import Metrics
+from casegraph.telemetry.tallies import Counters, Family
 
 README = Path(__file__).parents[2] / "README.md"
 _ROW = re.compile(r"^\| `(casegraph_\w+)` \|([^|]*)\|")
@@ -13,11 +14,10 @@ def test_the_table_of_metrics_is_complete() -> None:
     """Names as the exposition has them, with their labels in order."""
     rows = [_ROW.match(line) for line in README.read_text("utf-8").splitlines()]
     told = {row[1]: tuple(re.findall(r"`(\w+)`", row[2])) for row in rows if row}
-    families = vars(Metrics({"ratings": ["rating"]})).values()
-    metrics = [each._metric for each in families if hasattr(each, "_metric")]
     there = {
-        each._name + ("_total" if each._type == "counter" else ""): each._labelnames
-        for each in metrics
+        each.name + ("_total" if isinstance(each, Counters) else ""): each.labels
+        for each in vars(Metrics({"ratings": ["rating"]})).values()
+        if isinstance(each, Family)
     }
 
     assert len(there) >= 15

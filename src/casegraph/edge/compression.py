@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipResponder, IdentityResponder
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Scope, Send
 
 SMALLEST = 1024
 """Bytes; below that one packet holds the answer either way."""
@@ -24,33 +24,27 @@ _TAKES = re.compile(r"\bgzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$)).*)?(?:,|$)", re
 
 
 class Compression:
-    """Compresses what is worth it, as an ASGI middleware."""
+    """Compresses what is worth it of the answers of one application."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        sending = send
+    def sending(
+        self, scope: Scope, start: Message, said: Mapping[bytes, bytes], send: Send
+    ) -> Send:
+        """Return what an answer is to be sent by, given its start, whose headers it may change.
 
-        async def send_packed(message: Message) -> None:
-            nonlocal sending
-            if message["type"] == "http.response.start":
-                headers = dict(message["headers"])
-                if int(headers.get(b"content-length", SMALLEST)) >= SMALLEST:
-                    takes = _TAKES.search(Headers(scope=scope).get("accept-encoding", ""))
-                    if not takes and _is_whole_json(headers):
-                        message["headers"] = list(map(_varied, message["headers"]))
-                    else:
-                        responder = self._responder() if takes else self._leaving()
-                        responder.send = send
-                        sending = responder.send_with_compression
-            await sending(message)
-
-        await self._app(scope, receive, send_packed)
+        `said` are those headers by name.
+        """
+        if int(said.get(b"content-length", SMALLEST)) < SMALLEST:
+            return send
+        takes = _TAKES.search(Headers(scope=scope).get("accept-encoding", ""))
+        if not takes and _is_whole_json(said):
+            start["headers"] = list(map(_varied, start["headers"]))
+            return send
+        responder = self._responder() if takes else self._leaving()
+        responder.send = send
+        return responder.send_with_compression
 
     def _responder(self) -> IdentityResponder:
         """Return the library's part for clients that take gzip."""

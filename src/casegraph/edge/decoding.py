@@ -4,7 +4,8 @@ JSON is read strictly, because two readers of one text must not differ: a key gi
 object, NaN and half a character are no values, and a number is one that every reader can hold.
 The library's reader does the work in C; what it lets through is found by looking at the text with
 its strings taken out, so that the whole stays linear in the body. That is done only where the whole
-text, strings and all, gives a reason to: 2 µs for a small body where it took 4.
+text, strings and all, gives a reason to: 2 µs for a small body where it took 4. Even that look is
+for fixed bytes, since expressions take 7 ns a character: 5 µs for a body of 570 where they took 14.
 Invariant: nothing a client can send raises anything but BadRequest here; a body is never held
 beyond its bound, nor waited for beyond its time.
 """
@@ -20,6 +21,8 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from casegraph.edge.first_step import resumed
+
 BODY_MAX = 256 * 1024
 """Largest request body, in bytes (reliability default)."""
 BODY_SECONDS = 10.0
@@ -32,6 +35,9 @@ DIGITS_MAX = 20
 NO_HEADERS: Mapping[str, str] = {}
 CLOSE: Mapping[str, str] = {"connection": "close"}
 
+_NOT_JSON = "The body is not valid JSON in UTF-8."
+_BLANK = " \t\n\r"
+"""What JSON calls blank; `strip` alone would take more."""
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 """A string; only for texts that are JSON, where every quotation mark has its match."""
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
@@ -39,6 +45,9 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LONG = re.compile(rf"[0-9]{{{DIGITS_MAX + 1}}}")
 _HUGE = re.compile(r"[eE]\+?0*[1-9][0-9]{2}")
 """1e100 and above; 20 digits in front keep what is left far from infinity."""
+_NUMBERS = bytes.maketrans(b"123456789E", b"000000000e")
+"""Makes runs of digits, and exponents, such that they are found by a search for fixed bytes."""
+_DIGITS = b"0" * (DIGITS_MAX + 1)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -81,15 +90,15 @@ class BodyBounds:
 
         Raises ClientDisconnect when the client leaves before its end.
         """
-        loop = asyncio.get_running_loop()
+        reading = self._whole(receive)
         try:
-            async with asyncio.timeout(None) as limit:
-                # Most bodies are there with their headers; a timer costs more than reading one.
-                begun = loop.call_soon(limit.reschedule, loop.time() + self.seconds)
-                try:
-                    return await self._whole(receive)
-                finally:
-                    begun.cancel()
+            waits_for = reading.send(None)
+        except StopIteration as ended:  # it was there with its headers, as most are
+            body: bytes = ended.value
+            return body
+        try:
+            async with asyncio.timeout(self.seconds):
+                return await resumed(reading, waits_for)
         except TimeoutError:
             said = f"The body did not arrive within {self.seconds:g} seconds."
             raise BodyTooSlow(said) from None
@@ -110,11 +119,14 @@ class BodyBounds:
 def decode_json(body: bytes) -> Any:
     """Return what a JSON text holds, read strictly; raises BadRequest."""
     try:
-        text = body.decode()
-        value = _DECODER.decode(text)
+        text = body.decode().strip(_BLANK)
+        value, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        raise BadRequest("The body is not valid JSON in UTF-8.") from None
-    if _LONG.search(text) or _HUGE.search(text):
+        raise BadRequest(_NOT_JSON) from None
+    if end != len(text):
+        raise BadRequest(_NOT_JSON)
+    shape = body.translate(_NUMBERS)
+    if _DIGITS in shape or b"0e" in shape:
         _check_numbers(_STRING.sub("", text))
     if text.count("[") + text.count("{") > JSON_DEPTH_MAX:
         _check_depth(_STRING.sub("", text))

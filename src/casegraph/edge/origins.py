@@ -13,6 +13,7 @@ Invariant: without a list of origins no other site's page gets an answer that it
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Literal
 
 from starlette.datastructures import Headers
@@ -76,11 +77,16 @@ def is_rebound(headers: Headers, allowed: Collection[str]) -> bool:
 
     Programs may use any name: nobody but a browser runs what strangers wrote.
     """
-    host = headers.get("host", "").lower()
-    if _OWN_NAMES.fullmatch(host) or any(each.partition("://")[2] == host for each in allowed):
+    host = headers.get("host", "")
+    if _is_own(host) or any(each.partition("://")[2] == host.lower() for each in allowed):
         return False
     says_so = "origin" in headers or "sec-fetch-site" in headers
     return says_so or headers.get("user-agent", "").startswith(_BROWSER)
+
+
+@lru_cache(maxsize=64)  # clients say always the same
+def _is_own(host: str) -> bool:
+    return _OWN_NAMES.fullmatch(host.lower()) is not None
 
 
 def cross_origin(allowed: Collection[str], forwarded: Iterable[str] = ()) -> list[Middleware]:

@@ -8,9 +8,10 @@ Invariant: only BadRequest is raised; an id that is a SHA-256 has one spelling f
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from casegraph.edge.decoding import BadRequest, decode_json
 
@@ -27,8 +28,7 @@ class MalformedRequest(BadRequest):
     """JSON, or a URL, that is no request as GraphQL over HTTP describes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Struct, frozen=True):
     """A request's parameters; at least one of `query` and `document_id` is there."""
 
     query: str | None

@@ -33,8 +33,8 @@ class Reply:
             (b"vary", vary),
             (b"x-request-id", request_id.encode()),
         ]
-        for name, value in headers.items():
-            self._headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+        for line in headers.items():
+            self._headers.append(_encoded(line))
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it."""
@@ -45,6 +45,12 @@ class Reply:
         }
         await send(start)
         await send({"type": "http.response.body", "body": self._body})
+
+
+@lru_cache(maxsize=256)  # few are said, and ages in seconds
+def _encoded(line: tuple[str, str]) -> tuple[bytes, bytes]:
+    name, value = line
+    return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 @lru_cache(maxsize=8)  # there are two

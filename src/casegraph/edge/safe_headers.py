@@ -5,10 +5,8 @@ is set to the strictest here. Answers hold a customer's data, so no cache keeps 
 Invariant: no answer leaves without all of these, error pages included.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE_HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
@@ -25,30 +23,11 @@ _RAW = tuple((name.encode(), value.encode()) for name, value in SAFE_HEADERS.ite
 _NAMES = frozenset(name for name, _ in _RAW)
 
 
-class SafeHeaders:
-    """Sets what an answer has not set itself, as an ASGI middleware."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message.get("headers", ())
-                # Names are lower case, as ASGI asks; most answers set none or one of these.
-                said = _NAMES.intersection([name for name, _ in headers])
-                message["headers"] = [*headers, *_left_out(said)]
-            await send(message)
-
-        await self._app(scope, receive, send_safely)
+def left_out(names: Iterable[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers that an answer lacks which has those of these names, in lower case."""
+    return _others(_NAMES.intersection(names))
 
 
-@lru_cache(maxsize=1 << len(_NAMES))
-def _left_out(said: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers that an answer does not have which has said these."""
+@lru_cache(maxsize=1 << len(_NAMES))  # most answers set none or one of these
+def _others(said: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(each for each in _RAW if each[0] not in said)

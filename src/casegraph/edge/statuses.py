@@ -9,7 +9,7 @@ Invariant: an answer with data is a success; one without is none, but for the au
 """
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Literal
 
 from graphql import ExecutionResult, GraphQLSyntaxError
@@ -25,7 +25,7 @@ StatusCodes = Literal["audit", "draft"]
 _FIRST_REFUSAL = 400
 
 
-class Situation(Enum):
+class Situation(StrEnum):  # whose members are looked up by the hash of a string, in C
     """How a request ended, as far as its status depends on it."""
 
     WHOLE = "data without errors"

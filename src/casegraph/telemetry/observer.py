@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from casegraph.telemetry.traceparent import TraceContext
 from casegraph.telemetry.traceparent import parse as parse_traceparent
 from casegraph.telemetry.vocabulary import (
@@ -57,20 +59,18 @@ class Attempt:
     finished: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RequestEnd:
+class RequestEnd(Struct, frozen=True):
     """How a request ended: `status` is HTTP's, 499 for a client that left."""
 
     outcome: RequestOutcome
     status: int
-    errors: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = {}
     """How often each error code is in the answer."""
 
     @classmethod
     def of_answer(cls, answer: Mapping[str, Any], status: int) -> "RequestEnd":
         """Return how the request of this GraphQL answer ended."""
         errors = answer.get("errors") or ()
-        codes = [str(error.get("extensions", {}).get("code", "OTHER")) for error in errors]
         if status >= 500:  # noqa: PLR2004  the gateway's own failure
             outcome = RequestOutcome.FAILED
         elif "data" not in answer:
@@ -79,7 +79,10 @@ class RequestEnd:
             outcome = RequestOutcome.FAILED
         else:
             outcome = RequestOutcome.PARTIAL if errors else RequestOutcome.OK
-        return cls(outcome, status, dict(Counter(codes)) if codes else {})
+        if not errors:
+            return cls(outcome, status)
+        codes = [str(error.get("extensions", {}).get("code", "OTHER")) for error in errors]
+        return cls(outcome, status, dict(Counter(codes)))
 
 
 current_request: ContextVar[RequestRecord | None] = ContextVar("current_request", default=None)

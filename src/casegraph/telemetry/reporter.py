@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from casegraph.telemetry.logs import breaker_line, call_line, request_line
-from casegraph.telemetry.metrics import OTHER, Metrics
+from casegraph.telemetry.metrics import Metrics
 from casegraph.telemetry.observer import (
     NO_HEADERS,
     Attempt,
@@ -19,6 +19,7 @@ from casegraph.telemetry.observer import (
     attempt_number,
     current_request,
 )
+from casegraph.telemetry.tallies import OTHER
 from casegraph.telemetry.traceparent import parse as parse_traceparent
 from casegraph.telemetry.tracing import Tracing
 from casegraph.telemetry.vocabulary import BreakerState, Outcome, Refusal
