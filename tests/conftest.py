@@ -10,6 +10,11 @@ import pytest
 from hypothesis import settings
 
 from support.gateway import Gateway, running_gateway
+from support.patience import patience_with_redis
+from support.stalls import (  # noqa: F401 - hooks of pytest, which finds them here
+    pytest_runtest_protocol,
+    pytest_terminal_summary,
+)
 from support.upstreams import Upstreams, running_upstreams
 
 # A test that is late on a busy machine has found nothing.
@@ -47,6 +52,13 @@ def _logging_as_it_was() -> Iterator[None]:
         logger.setLevel(level)
         logger.propagate = propagate
         logger.handlers[:] = handlers
+
+
+@pytest.fixture
+def patient_with_redis() -> Iterator[None]:
+    """Let no use of Redis that the test opens fail for want of some milliseconds."""
+    with patience_with_redis():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,9 @@ import ast
 import logging
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from importlinter.cli import lint_imports
@@ -40,11 +42,26 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+class Function(NamedTuple):
+    """What is to be known of a function."""
+
+    name: str
+    lines: int
+    says: str
+
+
+@cache
+def functions(path: Path) -> tuple[Function, ...]:
     """Return a file's functions, inner ones too."""
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+    return tuple(
+        Function(
+            node.name,
+            (node.end_lineno or 0) - node.lineno + 1,
+            ast.get_docstring(node) or "",
+        )
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 @pytest.fixture
@@ -118,7 +135,7 @@ def test_files_and_functions_are_short() -> None:
         f"{name_of(path)}: {each.name}"
         for path in files
         for each in functions(path)
-        if (each.end_lineno or 0) - each.lineno + 1 > FUNCTION_LINES_MAX
+        if each.lines > FUNCTION_LINES_MAX
     }
 
     assert long_files == set()
@@ -175,7 +192,7 @@ def test_every_test_states_its_behaviour() -> None:
         f"{name_of(path)}: {each.name}"
         for path in TESTS
         for each in functions(path)
-        if each.name.startswith("test_") and not (ast.get_docstring(each) or "").endswith(".")
+        if each.name.startswith("test_") and not each.says.endswith(".")
     }
 
     assert mute == set()

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from casegraph.graph import failures
 from casegraph.sandbox.world import build_world
 from support.command import run_command, started_command
 from support.gateway import Gateway, running_gateway
+from support.stalls import timed
 from support.upstreams import running_upstreams
 
 ROOT = Path(__file__).parents[1]
@@ -182,21 +182,19 @@ def test_the_start_is_one_line() -> None:
 
 def test_serve_starts_on_the_bundled_upstreams() -> None:
     """From the command to a linked answer in seconds; SIGTERM ends it in good order."""
-    began = time.monotonic()
-    with started_command("serve", "--port", "0") as running:
+    with timed() as took, started_command("serve", "--port", "0") as running:
         address = running.read_until(r"^Explorer +(http://\S+)/$")[1]
         answer = httpx.post(
             f"{address}/graphql",
             json={"query": QUERIES[0][0], "variables": QUERIES[0][1]},
             headers={"accept": GRAPHQL_JSON},
         ).json()
-        seconds = time.monotonic() - began
         page = httpx.get(f"{address}/", headers={"accept": "text/html"})
         code = running.stop(signal.SIGTERM)
 
     assert answer["data"]["case"]["ratings"]["nodes"]
     assert answer["data"]["case"]["customerCases"]
-    assert seconds < 15  # 3 s on a machine with nothing else to do
+    assert took.seconds < 30  # 3 s on a machine with nothing else to do
     assert page.headers["content-type"].startswith("text/html")
     assert code == 0
     assert "runs on the bundled upstreams" in running.said
@@ -234,7 +232,7 @@ def test_the_outage_of_the_readme_can_be_rehearsed() -> None:
     with running_upstreams(cases=60) as upstreams, running_gateway(upstreams.environment) as ours:
         control = f"{upstreams.base}/__control/faults"
         assert httpx.put(control, json=plan).status_code == 200
-        broken = ours.ask(query, X_Deadline_Ms="500")
+        broken = ours.ask(query, X_Deadline_Ms="1500")
         assert httpx.delete(control).is_success
         mended = ours.ask(query)
 

@@ -15,6 +15,7 @@ from casegraph import serving
 from casegraph.serving import Running, start_in_thread
 from support.raw_client import Heard, listen
 from support.rehearsed import until
+from support.stalls import timed
 
 SHORT = 0.4
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -42,7 +43,7 @@ def server() -> Iterator[Running]:
 
 def connected(server: Running) -> socket.socket:
     """Open a connection that waits for seconds, not for ever."""
-    return socket.create_connection((server.host, server.port), timeout=5)
+    return socket.create_connection((server.host, server.port), timeout=30)
 
 
 def check_refusal(heard: Heard, status: int) -> None:
@@ -79,8 +80,8 @@ def test_a_dripped_head_buys_no_time(server: Running, before: bytes, drop: bytes
             connection.sendall(before)
             assert connection.recv(65_536)
         began = time.monotonic()
-        with pytest.raises(OSError):  # noqa: PT012  the loop is what ends
-            while time.monotonic() - began < 10 * SHORT:
+        with timed() as took, pytest.raises(OSError):  # noqa: PT012  the loop is what ends
+            while time.monotonic() - began < 20 * SHORT:
                 connection.sendall(drop)
                 connection.settimeout(SHORT / 4)
                 try:
@@ -89,7 +90,7 @@ def test_a_dripped_head_buys_no_time(server: Running, before: bytes, drop: bytes
                 except TimeoutError:
                     continue
 
-    assert time.monotonic() - began < 4 * SHORT
+    assert took.seconds < 4 * SHORT
 
 
 def test_a_body_that_never_ends_is_cut(server: Running) -> None:
@@ -108,7 +109,7 @@ def test_an_answer_that_nobody_reads_is_dropped(server: Running) -> None:
     with connected(server) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(GET.replace(b"/ ", b"/big ", 1))
-        until(lambda: not server._server.server_state.connections, patience=5)
+        until(lambda: not server._server.server_state.connections)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_connections_are_bounded(server: Running) -> None:
         heard = listen(late)
     for each in open_ones:
         each.close()
-    ended = time.monotonic() + 5
+    ended = time.monotonic() + 30
     status = 503
     while status == 503 and time.monotonic() < ended:
         with connected(server) as again:

@@ -15,6 +15,7 @@ import pytest
 from casegraph.errors import SettingsInvalid
 from casegraph.settings import load_settings
 from support.command import run_command, started_command
+from support.gateway import plain_client
 from support.upstreams import Upstreams
 
 PROGRAM = """
@@ -74,8 +75,9 @@ def pids(url: str, at_least: int) -> set[int]:
     """Return who serves; each request is a connection of its own."""
     found: set[int] = set()
     until = time.monotonic() + PATIENCE
-    while len(found) < at_least and time.monotonic() < until:
-        found.add(int(httpx.get(url).text))
+    with plain_client() as client:
+        while len(found) < at_least and time.monotonic() < until:
+            found.add(int(client.get(url, headers={"connection": "close"}).text))
     return found
 
 

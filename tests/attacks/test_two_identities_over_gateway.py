@@ -295,6 +295,7 @@ def test_one_upstream_as_its_callers_and_the_rest_as_the_service(
 
 
 @needs_redis
+@pytest.mark.usefixtures("patient_with_redis")
 def test_processes_with_one_secret_share_what_a_caller_has_read(
     house: tuple[GuardedUpstreams, Gateway], tmp_path: Path
 ) -> None:

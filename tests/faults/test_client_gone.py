@@ -5,7 +5,6 @@ import logging
 import random
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -15,12 +14,14 @@ from support.crowd import at_once
 from support.gateway import Answer, Gateway, running_gateway
 from support.registry import EVERYTHING, REGISTRY, ask_everything, plan_for, rehearsing, variables
 from support.rehearsed import until
+from support.stalls import timed
 from support.upstreams import Upstreams, running_upstreams
 
 GONE_SECONDS = 0.1
 """What is promised. One of a few tries must keep it: the machine runs other things too."""
 TRIES = 4
-PATIENCE_SECONDS = 0.5
+LATE_SECONDS = 0.5
+"""What every try must keep, but for the time for which the machine holds this process up."""
 LISTS = "query($hub: ID!) { programLists(hubId: $hub) { name } }"
 ONE_CALL = {"action_management.lists": 1}
 
@@ -83,13 +84,11 @@ def left_behind(gateway: Gateway, own: Upstreams, caplog: pytest.LogCaptureFixtu
     caplog.clear()
     client = Client(gateway, EVERYTHING, variables(own))
     until(lambda: busy(own) == len(REGISTRY))
-    left = time.perf_counter()
-    client.leave()
-    until(lambda: outcomes(caplog), patience=PATIENCE_SECONDS)
-    until(lambda: busy(own) == 0, patience=PATIENCE_SECONDS)
-    took = time.perf_counter() - left
+    with timed() as took:
+        client.leave()
+        until(lambda: outcomes(caplog) and busy(own) == 0)
     assert outcomes(caplog) == ["client_gone"]
-    return took
+    return took.seconds
 
 
 @pytest.mark.parametrize("kind", ["hang", "hang_after_headers"])
@@ -104,6 +103,7 @@ def test_calls_of_a_client_that_left_are_cancelled(
         with rehearsing(own, plan_for(*REGISTRY, kind=kind)):
             took = [left_behind(fresh, own, caplog) for _ in range(TRIES)]
         assert min(took) <= GONE_SECONDS, took
+        assert max(took) <= LATE_SECONDS, took
         assert ask_everything(fresh, own).data
 
 
@@ -116,15 +116,14 @@ def test_calls_below_a_case_are_cancelled_too(fresh: Gateway, own: Upstreams) ->
         client = Client(fresh, query, variables(own))
         # The session is signed in to by one call; the others wait for it, and more for a place.
         until(lambda: busy(own, "ratings") >= 1)
-        left = time.perf_counter()
-        client.leave()
-        until(lambda: busy(own) == 0)
-        took = time.perf_counter() - left
+        with timed() as took:
+            client.leave()
+            until(lambda: busy(own) == 0)
         seen = sum(own.calls("ratings").values())
         threading.Event().wait(0.2)
         later = sum(own.calls("ratings").values())
 
-    assert took <= PATIENCE_SECONDS
+    assert took.seconds <= LATE_SECONDS
     assert seen == later
 
 
@@ -151,7 +150,7 @@ def test_hundreds_of_aborted_requests_leave_the_pools_intact(
 
 def test_a_shared_answer_survives_a_caller_that_leaves(fresh: Gateway, own: Upstreams) -> None:
     """Two ask for the same lists, the first one leaves, the second has its answer by one call."""
-    slow = {"operations": {"lists": [{"kind": "slow", "delay_ms": 600}]}}
+    slow = {"operations": {"lists": [{"kind": "slow", "delay_ms": 1500}]}}
     answers: list[Answer] = []
     with rehearsing(own, {"action_management": slow}):
         first = Client(fresh, LISTS, variables(own))
@@ -172,12 +171,11 @@ def test_a_shared_answer_that_nobody_waits_for_is_given_up(fresh: Gateway, own: 
     with rehearsing(own, {"action_management": hang}):
         clients = [Client(fresh, LISTS, variables(own)) for _ in range(3)]
         until(lambda: own.calls() == ONE_CALL)  # before it there is one for a token
-        left = time.perf_counter()
-        for client in clients:
-            client.leave()
-        until(lambda: busy(own) == 0)
-        took = time.perf_counter() - left
+        with timed() as took:
+            for client in clients:
+                client.leave()
+            until(lambda: busy(own) == 0)
 
-    assert took <= PATIENCE_SECONDS
+    assert took.seconds <= LATE_SECONDS
     assert fresh.ask(LISTS, variables(own)).data["programLists"]
     assert own.calls() == {"action_management.lists": 2}

@@ -1,14 +1,13 @@
 """Whatever hangs, the answer goes out at the deadline: connecting, signing in, sharing, walking.
 
 Promised is the deadline and at most 100 ms. Real time on a machine that does other things too can
-only ever be late, so each question is asked three times: the best must keep the promise, and all
-must keep a looser one.
+only ever be late, so a question is asked three times at most: one must keep the promise, and each
+a looser one. Time in which the machine held up this process, gateway and all, is not counted.
 """
 
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -20,15 +19,21 @@ from support.gateway import Answer, Gateway, running_gateway
 from support.registry import (
     REGISTRY,
     ask_everything,
+    ask_some,
     assert_no_leak,
     neighbours,
     plan_for,
     rehearsing,
     variables,
 )
+from support.stalls import Timed, timed
 from support.upstreams import Upstreams, running_upstreams
 
-DEADLINE_MS = 800
+CONNECTING_MS = 800
+"""Less than a call gives to connecting, so that it is the deadline that ends it."""
+DEADLINE_MS = 1_200
+"""Time enough for those that do not hang, also in a gateway that has just begun."""
+TRIES = 3
 PROMISED_SECONDS = 0.1
 LATE_SECONDS = 1.0
 FOREVER = {"times": "forever"}
@@ -47,18 +52,20 @@ def own(_own: Upstreams) -> Upstreams:
     return _own
 
 
-def on_time(ask: Callable[[], Answer]) -> list[Answer]:
-    """Ask three times and check that the deadline was used and kept."""
-    answers, late = [], []
-    for _ in range(3):
-        began = time.perf_counter()
-        answers.append(ask())
-        late.append(time.perf_counter() - began - DEADLINE_MS / 1000)
-
-    assert min(late) >= -DEADLINE_MS / 1000 / 2, "nothing hung"
-    assert min(late) <= PROMISED_SECONDS
-    assert max(late) <= LATE_SECONDS
-    return answers
+def on_time(
+    ask: Callable[[], Answer], deadline_ms: int = DEADLINE_MS, *, has_to_hang: bool = True
+) -> Answer:
+    """Ask until an answer came as promised, and return that one; no try may be late by more."""
+    late = []
+    for _ in range(TRIES):
+        with timed() as took:
+            answer = ask()
+        assert took.wall >= deadline_ms / 1000 / 2 or not has_to_hang, "nothing hung"
+        late.append(took.seconds - deadline_ms / 1000)
+        assert late[-1] <= LATE_SECONDS
+        if late[-1] <= PROMISED_SECONDS:
+            return answer
+    raise AssertionError(f"late each time: {late}")
 
 
 def assert_only(answer: Answer, upstream: str) -> None:
@@ -96,10 +103,12 @@ def test_an_upstream_that_takes_no_connection(own: Upstreams, upstream: str, set
     with deaf() as origin:
         url = re.sub(r"^http://[^/]+", origin, own.environment[setting])
         with running_gateway({**own.environment, setting: url}) as gateway:
-            asked = {"x_deadline_ms": str(DEADLINE_MS)}
-            for answer in on_time(lambda: ask_everything(gateway, own, **asked)):
-                assert_only(answer, upstream)
+            # The first request of a gateway is the slowest.
+            ask_some(gateway, own, *(name for name in REGISTRY if name != upstream))
+            asked = {"x_deadline_ms": str(CONNECTING_MS)}
+            answer = on_time(lambda: ask_everything(gateway, own, **asked), CONNECTING_MS)
 
+    assert_only(answer, upstream)
     assert own.calls(upstream) == {}
 
 
@@ -118,10 +127,14 @@ def test_all_upstreams_hang_together(own: Upstreams, fault: dict[str, Any]) -> N
         assert ask_everything(gateway, own).data
         with rehearsing(own, plan_for(*REGISTRY, **fault)):
             asked = {"x_deadline_ms": str(DEADLINE_MS)}
-            answers = on_time(lambda: ask_everything(gateway, own, **asked))
+            answer = on_time(lambda: ask_everything(gateway, own, **asked))
 
-    for answer in answers:
-        assert answer.codes == {each.alias: "DEADLINE_EXCEEDED" for each in REGISTRY.values()}
+    assert answer.codes == {each.alias: "DEADLINE_EXCEEDED" for each in REGISTRY.values()}
+    named = {error["path"][0]: error["extensions"] for error in answer.body["errors"]}
+    for upstream, each in REGISTRY.items():
+        assert named[each.alias]["upstream"] == upstream
+        assert named[each.alias]["retryable"] is True
+    assert_no_leak(answer)
 
 
 @pytest.mark.parametrize("kind", ["hang", "hang_after_headers"])
@@ -130,7 +143,8 @@ def test_a_token_that_never_comes(own: Upstreams, kind: str) -> None:
     plan = {"action_management": {"operations": {"token": [{"kind": kind, **FOREVER}]}}}
     with running_gateway(own.environment) as gateway, rehearsing(own, plan):
         asked = {"x_deadline_ms": str(DEADLINE_MS)}
-        for answer in on_time(lambda: ask_everything(gateway, own, **asked)):
+        for _ in range(2):
+            answer = on_time(lambda: ask_everything(gateway, own, **asked))
             assert_only(answer, "action_management")
 
     assert own.calls("action_management") == {}
@@ -138,12 +152,12 @@ def test_a_token_that_never_comes(own: Upstreams, kind: str) -> None:
 
 def test_a_token_that_comes_late_serves_who_still_waits(own: Upstreams) -> None:
     """The one who asked first has left when it comes; the next needs no second one."""
-    slow = {"kind": "slow", "delay_ms": 900}
-    plan = {"action_management": {"operations": {"token": [slow]}}}
+    plan = {"action_management": {"operations": {"token": [{"kind": "hang"}]}}}
     tokens = own.sandbox.traffic["action_management"].snapshot()["operations"].get("token", 0)
     with running_gateway(own.environment) as gateway, rehearsing(own, plan):
-        first = ask_everything(gateway, own, x_deadline_ms="300")
-        second = ask_everything(gateway, own, x_deadline_ms="4000")
+        first = ask_everything(gateway, own, x_deadline_ms=str(DEADLINE_MS))
+        own.sandbox.faults.clear()  # now it comes
+        second = ask_everything(gateway, own)
         now = own.sandbox.traffic["action_management"].snapshot()["operations"]["token"]
 
     assert_only(first, "action_management")
@@ -153,17 +167,17 @@ def test_a_token_that_comes_late_serves_who_still_waits(own: Upstreams) -> None:
 
 def crowd(gateway: Gateway, ask: Callable[[Gateway], Answer]) -> list[Answer]:
     """Let ten ask together, and check that each had its answer in time."""
-    took: list[float] = []
+    took: list[Timed] = []
 
     def one(each: Gateway) -> Answer:
-        began = time.perf_counter()
-        answer = ask(each)
-        took.append(time.perf_counter() - began)
+        with timed() as asking:
+            answer = ask(each)
+        took.append(asking)
         return answer
 
     answers = at_once(gateway, 10, one)
-    assert max(took) <= DEADLINE_MS / 1000 + LATE_SECONDS
-    assert min(took) >= DEADLINE_MS / 1000 / 2
+    assert max(each.seconds for each in took) <= DEADLINE_MS / 1000 + LATE_SECONDS
+    assert min(each.wall for each in took) >= DEADLINE_MS / 1000 / 2
     return answers
 
 
@@ -173,8 +187,8 @@ def test_a_sign_in_that_never_ends(own: Upstreams) -> None:
     with running_gateway(own.environment) as gateway, rehearsing(own, plan):
         answers = crowd(gateway, lambda g: ask_everything(g, own, x_deadline_ms=str(DEADLINE_MS)))
         assert sum(own.calls("ratings").values()) <= 10
-        for answer in on_time(lambda: ask_everything(gateway, own, x_deadline_ms=str(DEADLINE_MS))):
-            assert_only(answer, "ratings")
+        asked = {"x_deadline_ms": str(DEADLINE_MS)}
+        answers.append(on_time(lambda: ask_everything(gateway, own, **asked)))
 
     for answer in answers:
         assert_only(answer, "ratings")
@@ -185,7 +199,8 @@ def test_a_sign_in_that_hung_is_begun_anew(own: Upstreams) -> None:
     plan = {"ratings": {"operations": {"*": [{"kind": "hang", **FOREVER}]}}}
     with running_gateway(own.environment) as gateway:
         with rehearsing(own, plan):
-            assert_only(ask_everything(gateway, own, x_deadline_ms="300"), "ratings")
+            asked = {"x_deadline_ms": str(DEADLINE_MS)}
+            assert_only(ask_everything(gateway, own, **asked), "ratings")
         assert all(ask_everything(gateway, own).data.values())
 
 
@@ -207,9 +222,9 @@ def test_a_look_up_that_all_share(own: Upstreams, operation: str) -> None:
 
         answers = crowd(gateway, ask)
         assert own.calls() == {f"action_management.{operation}": 1}
-        answers += on_time(lambda: ask(gateway))
+        answers.append(on_time(lambda: ask(gateway)))
 
-    assert [answer.codes for answer in answers] == [{"found": "DEADLINE_EXCEEDED"}] * 13
+    assert [answer.codes for answer in answers] == [{"found": "DEADLINE_EXCEEDED"}] * 11
 
 
 def test_a_hurried_caller_does_not_cost_the_next_one_its_answer(own: Upstreams) -> None:
@@ -254,12 +269,7 @@ def test_a_walk_of_many_slow_calls(own: Upstreams, walk: str) -> None:
     with running_gateway(own.environment) as gateway:
         assert gateway.ask(WALKS[walk], asked).data["found"]["nodes"]
         with rehearsing(own, plan):
-            took = []
-            for _ in range(3):
-                began = time.perf_counter()
-                answer = gateway.ask(WALKS[walk], asked, x_deadline_ms=str(DEADLINE_MS))
-                took.append(time.perf_counter() - began)
+            hurried = {"x_deadline_ms": str(DEADLINE_MS)}
+            answer = on_time(lambda: gateway.ask(WALKS[walk], asked, **hurried), has_to_hang=False)
 
-    assert max(took) <= DEADLINE_MS / 1000 + LATE_SECONDS
-    assert min(took) <= DEADLINE_MS / 1000 + PROMISED_SECONDS
     assert set(answer.codes.values()) <= {"DEADLINE_EXCEEDED"}

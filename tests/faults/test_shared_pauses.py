@@ -11,18 +11,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from casegraph.transport.shared_pause import FRESH_SECONDS
-from support.command import started_command
-from support.gateway import Answer, Gateway, running_gateway
+from support.command import PATIENT, started_command
+from support.gateway import Gateway, plain_client, running_gateway
 from support.redis_server import RedisServer, needs_redis, running_redis
-from support.registry import REGISTRY, assert_no_leak, plan_for, rehearsing, variables
+from support.registry import REGISTRY, ask_some, assert_no_leak, plan_for, rehearsing
 from support.rehearsed import until
 from support.upstreams import Upstreams, running_upstreams
 
-pytestmark = needs_redis
+pytestmark = [needs_redis, pytest.mark.usefixtures("patient_with_redis")]
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +53,6 @@ def pair(own: Upstreams, redis: RedisServer) -> Iterator[tuple[Gateway, Gateway]
         yield one, other
 
 
-def ask(gateway: Gateway, upstreams: Upstreams, upstream: str) -> Answer:
-    """Ask one upstream for its field, and no other."""
-    asked = REGISTRY[upstream]
-    needed = {k: v for k, v in variables(upstreams).items() if f"${k}" in asked.field}
-    head = ", ".join(f"${name}: ID!" for name in needed)
-    query = f"query{f'({head})' if head else ''} {{ {asked.alias}: {asked.field} }}"
-    return gateway.ask(query, needed, x_deadline_ms="5000")
-
-
 def arrived(redis: RedisServer, pattern: str) -> None:
     """Wait until a key of this kind stands in Redis."""
     with redis.admin() as admin:
@@ -80,11 +70,11 @@ def test_a_pause_told_to_one_gateway_holds_for_the_other(
     limit = 2 if upstream == "action_management" else 1  # the token is a call too
     quota = {upstream: {"quota": {"limit": limit, "window_ms": 30_000, "reset_as": "seconds"}}}
     with rehearsing(own, quota if named == "quota" else plan_for(upstream, **fault)):
-        first = ask(one, own, upstream)
+        first = ask_some(one, own, upstream)
         assert ("errors" in first.body) is (named != "quota")
         arrived(redis, f"pause:{upstream}")
         own.mark()
-        second = ask(other, own, upstream)
+        second = ask_some(other, own, upstream)
 
     assert own.calls() == {}
     assert second.codes == {REGISTRY[upstream].alias: "RATE_LIMITED"}
@@ -92,7 +82,7 @@ def test_a_pause_told_to_one_gateway_holds_for_the_other(
     assert 2_000 < error["extensions"]["retryAfterMs"] <= 33_001
     assert_no_leak(second)
     for neighbour in REGISTRY.keys() - {upstream}:
-        assert ask(other, own, neighbour).data
+        assert ask_some(other, own, neighbour).data
 
 
 def test_redis_killed_in_the_middle_costs_no_answer(
@@ -103,12 +93,12 @@ def test_redis_killed_in_the_middle_costs_no_answer(
     with rehearsing(
         own, plan_for("ratings", kind="status", named="429_seconds", retry_after_seconds=7, times=1)
     ):
-        assert ask(one, own, "ratings").codes == {"ratings": "RATE_LIMITED"}
+        assert ask_some(one, own, "ratings").codes == {"ratings": "RATE_LIMITED"}
         redis.stop()
         own.mark()
-        refused = [ask(one, own, "ratings") for _ in range(3)]
+        refused = [ask_some(one, own, "ratings") for _ in range(3)]
         assert own.calls() == {}
-        served = [ask(other, own, "ratings") for _ in range(3)]
+        served = [ask_some(other, own, "ratings") for _ in range(3)]
 
     assert [each.codes for each in refused] == [{"ratings": "RATE_LIMITED"}] * 3
     assert all(each.data["ratings"] for each in served)
@@ -122,11 +112,11 @@ def processes(settings: dict[str, str], number: int) -> Iterator[list[Gateway]]:
         found = []
         for _ in range(number):
             command = stack.enter_context(
-                started_command("serve", "--port", "0", variables=settings)
+                started_command("serve", "--port", "0", variables=settings, command=PATIENT)
             )
             url = command.read_until(r"(http://127\.0\.0\.1:[0-9]+)/graphql\b")[1]
             stack.callback(command.process.send_signal, signal.SIGKILL)
-            found.append(Gateway(url, stack.enter_context(httpx.Client(timeout=30))))
+            found.append(Gateway(url, stack.enter_context(plain_client())))
         yield found
 
 
@@ -143,17 +133,17 @@ def test_credentials_locked_for_one_process_are_locked_for_all(
     else:
         with_others = {**settings, "CASEGRAPH_RATINGS__TOKEN": "sandbox-kayako-token"}
     with processes(settings, 2) as (one, other), running_gateway(with_others) as elsewhere:
-        assert ask(other, own, "ratings").data["ratings"]
+        assert ask_some(other, own, "ratings").data["ratings"]
         with rehearsing(
             own, plan_for("ratings", kind="status", named="kayako_authentication_locked", times=1)
         ):
-            first = ask(one, own, "ratings")
+            first = ask_some(one, own, "ratings")
         arrived(redis, "locked:ratings:*")
         threading.Event().wait(2 * FRESH_SECONDS)  # until what the other read last is old
         own.mark()
-        later = [ask(each, own, "ratings") for each in (one, other, other)]
+        later = [ask_some(each, own, "ratings") for each in (one, other, other)]
         assert own.calls() == {}
-        assert ask(elsewhere, own, "ratings").data["ratings"]
+        assert ask_some(elsewhere, own, "ratings").data["ratings"]
 
     for answer in (first, *later):
         assert answer.codes == {"ratings": "UNAVAILABLE"}
@@ -171,10 +161,10 @@ def test_a_new_start_with_locked_credentials_asks_nothing(
     settings = {**own.environment, "CASEGRAPH_CACHE__URL": redis.url}
     lock = plan_for("ratings", kind="status", named="kayako_authentication_locked", times=1)
     with running_gateway(settings) as gateway, rehearsing(own, lock):
-        ask(gateway, own, "ratings")
+        ask_some(gateway, own, "ratings")
         arrived(redis, "locked:ratings:*")
     own.mark()
     with running_gateway(settings) as gateway:
-        assert ask(gateway, own, "ratings").codes == {"ratings": "UNAVAILABLE"}
+        assert ask_some(gateway, own, "ratings").codes == {"ratings": "UNAVAILABLE"}
 
     assert own.calls() == {}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from support.command import started_command
-from support.gateway import Answer, Gateway
+from support.gateway import Answer, Gateway, plain_client
 from support.registry import ask_everything, plan_for, rehearsing
 from support.rehearsed import until
 from support.upstreams import Upstreams, running_upstreams
@@ -26,7 +26,7 @@ def own() -> Iterator[Upstreams]:
 
 def test_not_ready_comes_first_and_an_open_request_is_answered(own: Upstreams) -> None:
     """At the signal `/readyz` is 503 and `/livez` 200 on new connections; the open one is whole."""
-    settings = {**own.environment, "CASEGRAPH_DRAIN_SECONDS": "2"}
+    settings = {**own.environment, "CASEGRAPH_DRAIN_SECONDS": "3"}
     answers: list[Answer] = []
     with (
         started_command("serve", "--port", "0", variables=settings) as command,
@@ -36,14 +36,14 @@ def test_not_ready_comes_first_and_an_open_request_is_answered(own: Upstreams) -
         assert httpx.get(f"{url}/readyz").status_code == 200
 
         def ask() -> None:
-            with httpx.Client(timeout=30) as client:
+            with plain_client() as client:
                 answers.append(ask_everything(Gateway(url, client), own))
 
         asking = threading.Thread(target=ask)
         asking.start()
         until(lambda: own.sandbox.traffic["ratings"].snapshot()["in_flight"])
         command.process.send_signal(signal.SIGTERM)
-        until(lambda: httpx.get(f"{url}/readyz").status_code == 503, patience=1.5)
+        until(lambda: httpx.get(f"{url}/readyz").status_code == 503)
         lives = httpx.get(f"{url}/livez").status_code
         asking.join(30)
         code = command.process.wait(30)

@@ -259,7 +259,7 @@ def test_an_attempt_that_hangs_is_counted_out_once(
 ) -> None:
     """One attempt is counted out, timed out, or given up when the last who waited had to leave."""
     with rehearsing(own, plan_for(upstream, kind="hang")):
-        answer = ask_everything(watched.gateway, own, x_deadline_ms="500")
+        answer = ask_everything(watched.gateway, own, x_deadline_ms="1500")
     call = call_of(upstream)
     ends = ("timed_out", "cancelled")
 

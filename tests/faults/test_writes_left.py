@@ -104,7 +104,7 @@ def test_a_deadline_in_the_middle_of_a_write_is_told_and_can_be_asked_after(
     case, holding = list(lab.hub.cases)[2], Holding("case_put")
     asked = {**lab.key(case), "name": "Slow", "clientMutationId": "slow"}
     with caplog.at_level(logging.INFO), meddling(lab.upstreams, "action_management", holding):
-        headers = {"X_Deadline_Ms": "700"}
+        headers = {"X_Deadline_Ms": "2000"}
         first = lab.gateway.ask(document("updateCase"), {"input": asked}, **headers)
         holding.released.set()
         until(lambda: audit(caplog))

@@ -11,6 +11,7 @@ import pytest
 from support.crowd import at_once
 from support.gateway import Gateway, running_gateway
 from support.mutations import Mutations, codes, document
+from support.patience import patience_with_redis
 from support.redis_server import RedisServer, needs_redis, running_redis
 from support.upstreams import Upstreams, running_upstreams
 
@@ -35,7 +36,11 @@ def own() -> Iterator[Upstreams]:
 def pair(own: Upstreams, redis: RedisServer) -> Iterator[tuple[Mutations, Mutations]]:
     """Return two gateways over one sandbox and one Redis."""
     settings = {**own.environment, "CASEGRAPH_CACHE__URL": redis.url}
-    with running_gateway(settings) as one, running_gateway(settings) as other:
+    with (
+        patience_with_redis(),
+        running_gateway(settings) as one,
+        running_gateway(settings) as other,
+    ):
         yield Mutations(one, own), Mutations(other, own)
 
 

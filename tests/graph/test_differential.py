@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 
-from support.gateway import Gateway
+from support.gateway import Gateway, plain_client
 from support.paging import walk
 from support.plain_rest import PlainRest
 from support.upstreams import Upstreams
@@ -69,7 +68,7 @@ fragment N on Note {
 @pytest.fixture
 def rest(upstreams: Upstreams) -> Iterator[PlainRest]:
     """Return a reader that knows nothing of the gateway."""
-    with httpx.Client(timeout=30) as client:
+    with plain_client() as client:
         yield PlainRest(upstreams.environment, client)
 
 

@@ -14,6 +14,7 @@ from casegraph.loading.kept import Kept
 from support.clock import Clock
 from support.gateway import Answer, Gateway, running_gateway
 from support.meddling import answering, meddling
+from support.rehearsed import until
 from support.upstreams import Upstreams
 
 EVERYTHING = """query($hub: ID!, $case: ID!) {
@@ -288,10 +289,9 @@ def test_behind_a_stale_look_up_it_is_asked_anew(aged: Aged) -> None:
     found = {(each["ageSeconds"], each["reason"]) for each in each_freshness(answer.data)}
     assert found == {(400, "REVALIDATING")}
     assert answer.body["extensions"]["freshness"][0]["kind"] == "roles"
-    end = time.monotonic() + 10
-    while aged.calls() == 0 and time.monotonic() < end:
-        pass
+    until(aged.calls)
     assert aged.calls() == 1
+    end = time.monotonic() + 30
     while time.monotonic() < end:
         renewed = aged.gateway.ask(query, aged.variables)
         if "extensions" not in renewed.body:
@@ -312,7 +312,7 @@ def test_a_feed_and_a_kept_answer_are_told_apart(lab: Upstreams) -> None:
         return {each["source"] for row in rows for each in each_freshness(row[name])}
 
     with running_gateway(lab.as_shipped) as gateway:
-        for _ in range(20):  # the feed fills in its own time
+        for _ in range(200):  # the feed fills in its own time
             asked = {"hub": str(lab.world.oddities.hub_with_program)}
             rows = gateway.ask(query, asked).data["cases"]["nodes"]
             found = (sources(rows, "notes"), sources(rows, "ratings"))

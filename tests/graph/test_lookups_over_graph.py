@@ -1,12 +1,8 @@
 """Program lists and roles: one call for everyone, kept for the next, with and without Redis."""
 
 import asyncio
-import os
 import re
-import shutil
-import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -15,11 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-import redis
 
 from casegraph.sandbox.traffic import Call, Proceed
 from support.gateway import Gateway, running_gateway
 from support.meddling import meddling
+from support.redis_server import RedisServer, needs_redis, running_redis
 from support.upstreams import Upstreams
 
 READERS = 200
@@ -29,7 +25,6 @@ QUERY = """query($hub: ID!) {
 }"""
 NAMES = "query($hub: ID!) { programLists(hubId: $hub) { name } roles(hubId: $hub) { name } }"
 ONE_CALL_EACH = {"action_management.lists": 1, "action_management.roles": 1}
-BINARY = shutil.which("redis-server")
 
 
 async def ask_together(gateway: Gateway, hub: str, sent: threading.Event) -> list[bytes]:
@@ -102,35 +97,24 @@ def test_hubs_are_kept_apart(lab_gateway: Gateway, lab: Upstreams, new_hub: Any)
 
 
 @pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Run a real Redis on a free port; skipped where there is none, except where CI runs."""
-    if BINARY is None and os.environ.get("CI_RUN") != "1":
-        pytest.skip("no redis-server on the path (Debian package redis-server)")
-    assert BINARY is not None, "CI_RUN=1 wants a redis-server on the path"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    command = [BINARY, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own words
-        assert process.stdout is not None
-        assert any("Ready to accept" in line for line in process.stdout)
-        yield process, port
-        process.kill()
+def redis_server(tmp_path: Path, patient_with_redis: None) -> Iterator[RedisServer]:
+    """Run a real Redis, and let no gateway of the test take a busy machine for a lost one."""
+    with running_redis(tmp_path) as server:
+        yield server
 
 
+@needs_redis
 def test_redis_serves_the_next_gateway_and_is_not_missed_when_killed(
-    upstreams: Upstreams, hub: str, redis_server: tuple[subprocess.Popen[str], int]
+    upstreams: Upstreams, hub: str, redis_server: RedisServer
 ) -> None:
     """A second process reads what the first wrote; without Redis both answer as before."""
-    process, port = redis_server
-    environment = {**upstreams.environment, "CASEGRAPH_CACHE__URL": f"redis://127.0.0.1:{port}/0"}
+    environment = {**upstreams.environment, "CASEGRAPH_CACHE__URL": redis_server.url}
     query = {"hub": hub}
     with running_gateway(environment) as first:
         expected = first.ask(QUERY, query).data
     assert upstreams.calls() == ONE_CALL_EACH
 
-    admin = redis.Redis(port=port)
+    admin = redis_server.admin()
     keys = [*admin.scan_iter()]
     assert len(keys) == 2
     assert all(800 < admin.ttl(key) <= 900 for key in keys)
@@ -140,22 +124,21 @@ def test_redis_serves_the_next_gateway_and_is_not_missed_when_killed(
     with running_gateway(environment) as second:
         assert second.ask(QUERY, query).data == expected
         assert upstreams.calls() == {}
-        process.kill()
-        process.wait()
+        redis_server.stop()
         assert second.ask(QUERY, query).data == expected
         assert upstreams.calls() == ONE_CALL_EACH
     with running_gateway(environment) as third:
         assert third.ask(QUERY, query).data == expected
 
 
+@needs_redis
 def test_garbage_in_redis_is_a_miss(
-    upstreams: Upstreams, hub: str, redis_server: tuple[subprocess.Popen[str], int]
+    upstreams: Upstreams, hub: str, redis_server: RedisServer
 ) -> None:
     """An entry that cannot be read is asked anew, and nobody notices."""
-    _, port = redis_server
-    environment = {**upstreams.environment, "CASEGRAPH_CACHE__URL": f"redis://127.0.0.1:{port}/0"}
+    environment = {**upstreams.environment, "CASEGRAPH_CACHE__URL": redis_server.url}
     garbage = (b"", b"null", b'[{"id":', b'[{"name": 7}]', b"\xff")
-    admin = redis.Redis(port=port)
+    admin = redis_server.admin()
     with running_gateway(environment) as gateway:
         expected = gateway.ask(QUERY, {"hub": hub}).data
         for entry in garbage:
@@ -167,19 +150,19 @@ def test_garbage_in_redis_is_a_miss(
     admin.close()
 
 
+@needs_redis
 def test_no_entry_in_redis_is_without_its_tenant(
-    upstreams: Upstreams, hub: str, redis_server: tuple[subprocess.Popen[str], int]
+    upstreams: Upstreams, hub: str, redis_server: RedisServer
 ) -> None:
     """Also what the process asks for itself stands under the account that it is asked with."""
-    _, port = redis_server
-    environment = {**upstreams.environment, "CASEGRAPH_CACHE__URL": f"redis://127.0.0.1:{port}/0"}
+    environment = {**upstreams.environment, "CASEGRAPH_CACHE__URL": redis_server.url}
     environment.pop("CASEGRAPH_ACTION_MANAGEMENT__HUBS", None)
     review = str(next(iter(upstreams.world.case_reviews.entries)))
     back = "query($id: ID!) { reviewEntry(reviewEntryId: $id) { case { name } } }"
     with running_gateway(environment) as gateway:
         gateway.ask(QUERY, {"hub": hub})
         gateway.ask(back, {"id": review})
-    admin = redis.Redis(port=port)
+    admin = redis_server.admin()
     keys = [key.decode() for key in admin.scan_iter()]
     admin.close()
 

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-import httpx
-
-from support.gateway import Answer, Gateway
+from support.gateway import Answer, Gateway, plain_client
 
 
 def at_once(gateway: Gateway, number: int, ask: Callable[[Gateway], Answer]) -> list[Answer]:
@@ -14,7 +12,7 @@ def at_once(gateway: Gateway, number: int, ask: Callable[[Gateway], Answer]) -> 
     start = Barrier(number)
 
     def one(_: int) -> Answer:
-        with httpx.Client(timeout=30) as client:
+        with plain_client() as client:
             start.wait(timeout=30)
             return ask(Gateway(gateway.url, client))
 

@@ -5,7 +5,7 @@ processes tell each other through it would then find nothing told.
 """
 
 from casegraph.cli import main
-from support.redis_server import patience_with_redis
+from support.patience import patience_with_redis
 
 if __name__ == "__main__":
     with patience_with_redis():

@@ -19,15 +19,8 @@ from typing import Any
 import pytest
 import redis
 
-from casegraph.edge import rates
-from casegraph.loading import cache
-from casegraph.loading.feeds.redis_place import RedisServer as FeedServer
-from casegraph.transport.shared_pace import PaceServer
-from casegraph.writing.shared_store import RedisStore
-
 BINARY = shutil.which("redis-server")
 PASSWORD = "p@ss:word"
-PATIENCE_SECONDS = 20.0
 _PORTS = range(20_000, 32_000)
 """Below those that Linux gives to outgoing connections and to who asks for any free one."""
 
@@ -86,25 +79,6 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-
-
-@contextmanager
-def patience_with_redis() -> Iterator[None]:
-    """Give uses of Redis that are opened now much time, so that a busy machine is no failure.
-
-    As shipped most of them have 50 ms, and go on without Redis when that was too short.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        for function, name in (
-            (cache.open_cache, "operation_seconds"),
-            (PaceServer.__init__, "operation_seconds"),
-            (FeedServer.__init__, "step_seconds"),
-            (RedisStore.__init__, "operation_seconds"),
-        ):
-            assert function.__kwdefaults__ is not None
-            patch.setitem(function.__kwdefaults__, name, PATIENCE_SECONDS)
-        patch.setattr(rates, "OPERATION_SECONDS", PATIENCE_SECONDS)
-        yield
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 On a busy machine a process may stand still for a second at any point. Two uses are made of that
 figure: a measured time is told without it (`timed`), and a test that failed while the process was
 held up has found nothing and is run again, from fresh fixtures (`pytest_runtest_protocol`, which
-conftest.py gives to pytest). What fails while nothing stands still fails at once, and what fails
-every time fails as well: the last try counts whatever the machine did. Tries are told at the end.
+conftest.py gives to pytest), once. What fails while nothing stands still fails at once, what fails
+twice fails as well, and every second try is told at the end of the run.
 Invariant: time in which this process itself computed is never called a stall.
 """
 
@@ -23,9 +23,9 @@ from _pytest.runner import runtestprotocol
 TICK_SECONDS = 0.01
 NOISE_SECONDS = 0.01
 """Shorter delays are the granularity of timers and of the interpreter's lock."""
-HELD_UP_SECONDS = 0.03
-"""Shortest sum of stalls that makes a failure worth another try."""
-TRIES = 4
+HELD_UP_SECONDS = 0.3
+"""Shortest single stall that makes a failure worth another try: no patience of a test is shorter,
+and two cores with three workers had one in some fifty tests of a whole run (measured)."""
 _REMEMBERED = 100_000
 _TOLD = "held up"
 
@@ -45,6 +45,11 @@ class StallWatch:
                 break
             lost += min(seconds, ended - began)
         return lost
+
+    def longest_since(self, began: float) -> float:
+        """Return the seconds of the longest stall since a moment of `time.monotonic`."""
+        stalls = tuple(self._stalls)
+        return max((min(lost, ended - began) for ended, lost in stalls if ended > began), default=0)
 
     def _look(self) -> None:
         never = threading.Event()
@@ -82,19 +87,19 @@ def timed() -> Iterator[Timed]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    """Run a test, and again while it fails in a time in which the process was held up."""
+    """Run a test, and once more if it fails in a time in which the process was held up."""
     watch, hook = stall_watch(), item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for number in range(1, TRIES + 1):
-        began = monotonic()
-        reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        failed = next((report for report in reports if report.failed), None)
-        if failed is None or number == TRIES or watch.since(began) < HELD_UP_SECONDS:
-            break
-        told = f"{item.nodeid}: held up for {watch.since(began):.1f} s, {what_failed(failed)}"
+    began = monotonic()
+    reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    failed = next((report for report in reports if report.failed), None)
+    stall = watch.longest_since(began)
+    if failed is not None and stall >= HELD_UP_SECONDS:
+        told = f"{item.nodeid}: held up for {stall:.1f} s, {what_failed(failed)}"
         item.user_properties.append((_TOLD, told))
         # What the failure left of shared fixtures is for nobody; also a fixture that failed.
         item.session._setupstate.teardown_exact(None)
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
     for report in reports:
         hook.pytest_runtest_logreport(report=report)
     hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

@@ -1,5 +1,6 @@
 """The bundled upstreams on a real socket, with their stores in hand and their calls counted."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ FORGETFUL = {
     },
 }
 """Settings of a gateway that knows no other way than a call for each key, every time."""
+
+_LOOKS = 20
+"""How often to look whether all calls have ended; some hang, and are counted all the same."""
 
 
 @dataclass
@@ -58,6 +62,11 @@ class Upstreams:
         return {name: count for name, count in found.items() if count}
 
     def _totals(self) -> dict[str, dict[str, int]]:
+        # A call has its final name when it has ended, which is after its caller has the answer.
+        for _ in range(_LOOKS):
+            if not any(each.snapshot()["in_flight"] for each in self.sandbox.traffic.values()):
+                break
+            threading.Event().wait(0.005)
         return {
             name: dict(each.snapshot()["operations"]) for name, each in self.sandbox.traffic.items()
         }

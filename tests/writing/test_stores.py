@@ -11,6 +11,7 @@ import pytest
 from casegraph.writing.shared_store import RedisStore
 from casegraph.writing.store import MemoryStore, Store, StoreUnavailable
 from support.clock import Clock
+from support.patience import PATIENCE_SECONDS
 from support.redis_server import RedisServer, needs_redis, running_redis
 
 
@@ -29,7 +30,7 @@ async def store(request: Any) -> AsyncIterator[Store]:
     else:
         server = request.getfixturevalue("server")
         server.admin().flushdb()
-        made = RedisStore(server.url)
+        made = RedisStore(server.url, operation_seconds=PATIENCE_SECONDS)
     yield made
     await made.close()
 
@@ -95,8 +96,9 @@ async def test_a_full_memory_store_refuses_rather_than_forgets() -> None:
 async def test_a_redis_that_is_gone_is_told(tmp_path: Path) -> None:
     """Refused, hanging and back again: each operation says so within its cap."""
     with running_redis(tmp_path) as own:
-        store = RedisStore(own.url, operation_seconds=0.2)
+        store = RedisStore(own.url, operation_seconds=PATIENCE_SECONDS)
         assert await store.claim("a", b"x", 60) is None
+        store._seconds = 0.2
         own.signal(signal.SIGSTOP)
         for operation in (store.get("a"), store.claim("b", b"x", 60), store.drop("a", b"x")):
             with pytest.raises(StoreUnavailable) as caught:
@@ -118,7 +120,7 @@ async def test_a_redis_that_is_gone_is_told(tmp_path: Path) -> None:
 @needs_redis
 async def test_entries_of_redis_run_out(server: RedisServer) -> None:
     """The time to live is Redis' own, so it holds when this process is gone."""
-    store = RedisStore(server.url)
+    store = RedisStore(server.url, operation_seconds=PATIENCE_SECONDS)
     await store.claim("ttl", b"x", 60)
     (key,) = server.admin().keys("*:ttl")
 
