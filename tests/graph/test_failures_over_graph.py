@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from casegraph.graph.query import Query
-from casegraph.loading.kept import Asking
+from casegraph.loading.asking import Asking
 from casegraph.loading.lookups import LookUps
 from support.gateway import Answer, Gateway, running_gateway
 from support.meddling import answering, meddling, rewriting

@@ -1,8 +1,7 @@
 """Links from many records at once, for the compiled executor: one call for a whole level.
 
-Beside each of these stands the resolver that follows the same link from one record, which graphql's
-own executor calls; both give the same answers and cost the same upstream calls. Here arguments are
-checked once, and the keys of a level are handed to their loader together, without a task for each.
+Here arguments are checked once, and the keys of a level are handed to their loader together, with
+no task for each. The resolvers of one record, which graphql's own executor calls, ask for it alone.
 Invariant: one value or one failure for each parent, in the parents' order.
 """
 
@@ -28,6 +27,14 @@ from casegraph.upstreams.action_management import records as am
 Values: TypeAlias = list[Any]
 Told: TypeAlias = Callable[[Sequence[am.Case], Info], Values | Awaitable[Values]]
 Page: TypeAlias = Listing[Any] | BaseException
+
+
+async def alone(values: Values | Awaitable[Values]) -> Any:
+    """Return what a batch has for its only parent; raises its failure."""
+    found = values if isinstance(values, list) else await values
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    return found[0]
 
 
 def key_of(case: am.Case) -> CaseKey:

@@ -2,17 +2,11 @@
 
 import strawberry
 
+from casegraph.graph import look_up_batches
+from casegraph.graph.batches import alone
 from casegraph.graph.context import Info
-from casegraph.graph.freshness import reads_of
 from casegraph.graph.people import User
-from casegraph.graph.program import (
-    ProgramList,
-    ProgramListItem,
-    ProgramListType,
-    Role,
-    find_item,
-    find_list,
-)
+from casegraph.graph.program import ProgramList, ProgramListItem, ProgramListType, Role
 from casegraph.graph.resolved import resolved
 from casegraph.upstreams.action_management import records as am
 
@@ -35,22 +29,24 @@ class ListValue:
     @resolved(
         graphql_type=ProgramList | None,
         description="The list it was chosen from; null when the program has it no more.",
+        batch=look_up_batches.lists,
     )
     @staticmethod
     async def list(root: strawberry.Parent[am.ListValue], info: Info) -> am.ProgramList | None:
         """Find the list among the hub's."""
-        lists = await reads_of(info).look_ups.program_lists(root.hub_id)
-        return find_list(lists, root.type, root.list_id)
+        found: am.ProgramList | None = await alone(look_up_batches.lists([root], info))
+        return found
 
     @resolved(
         graphql_type=ProgramListItem | None,
         description="The item as the program defines it; null when the program has it no more.",
+        batch=look_up_batches.items,
     )
     @staticmethod
     async def item(root: strawberry.Parent[am.ListValue], info: Info) -> am.ProgramListItem | None:
         """Find the item in its list."""
-        lists = await reads_of(info).look_ups.program_lists(root.hub_id)
-        return find_item(find_list(lists, root.type, root.list_id), root.item_id)
+        found: am.ProgramListItem | None = await alone(look_up_batches.items([root], info))
+        return found
 
 
 @strawberry.type(description="Who is assigned to a case in one role.")
@@ -66,12 +62,13 @@ class CaseRole:
     @resolved(
         graphql_type=Role | None,
         description="The role as the program defines it; null when the program has it no more.",
+        batch=look_up_batches.roles,
     )
     @staticmethod
     async def role(root: strawberry.Parent[am.CaseRole], info: Info) -> am.Role | None:
         """Find the role among the hub's."""
-        roles = await reads_of(info).look_ups.roles(root.hub_id)
-        return next((role for role in roles if role.role_id == root.role_id), None)
+        found: am.Role | None = await alone(look_up_batches.roles([root], info))
+        return found
 
 
 @strawberry.type(description="One piece of survey data that was copied into a case.")
@@ -107,17 +104,14 @@ class Workflow:
         description=(
             "Name of the workflow. Case details leave it out and nothing lists workflows, so it may"
             " cost one page of the hub's cases; null when none of those uses it."
-        )
+        ),
+        batch=look_up_batches.workflow_names,
     )
     @staticmethod
     async def name(root: strawberry.Parent[am.Case], info: Info) -> str | None:
         """Take the name from the case, or from the hub's other cases."""
-        if isinstance(root.workflow_name, str) or root.workflow_id is None:
-            return root.workflow_name if isinstance(root.workflow_name, str) else None
-        if isinstance(root.workflow_id, Exception):
-            raise root.workflow_id
-        names = await reads_of(info).look_ups.workflow_names(root.hub_id)
-        return names.get(str(root.workflow_id))
+        name: str | None = await alone(look_up_batches.workflow_names([root], info))
+        return name
 
 
 @strawberry.type(description="The rule that opened a case.")

@@ -10,13 +10,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
-from msgspec import UNSET
 
 from casegraph.engine.compiled.classes import by_class
 from casegraph.errors import Ambiguous
 from casegraph.graph import batches
-from casegraph.graph.arguments import PAGE_DEFAULT, After, First, given, page_size
-from casegraph.graph.batches import key_of, no_rows
+from casegraph.graph.arguments import PAGE_DEFAULT, After, First, given
+from casegraph.graph.batches import alone, key_of
 from casegraph.graph.case_parts import (
     CaseRole,
     CaseSource,
@@ -27,7 +26,6 @@ from casegraph.graph.case_parts import (
 )
 from casegraph.graph.connections import Connection, Rows
 from casegraph.graph.context import Info
-from casegraph.graph.cursors import Scope
 from casegraph.graph.customer_cases import CustomerCase
 from casegraph.graph.freshness import reads_of
 from casegraph.graph.node import Node
@@ -37,22 +35,14 @@ from casegraph.graph.program import ProgramListType
 from casegraph.graph.ratings import Rating, RatingScore
 from casegraph.graph.resolved import resolved
 from casegraph.graph.reviews import ReviewEntry, ReviewStatus
-from casegraph.graph.selections import asks_for_details
-from casegraph.linking.identity import CaseKey, System
 from casegraph.upstreams.action_management import records as am
-from casegraph.upstreams.case_reviews import records as cr
 from casegraph.upstreams.customer_cases import records as cc
-from casegraph.upstreams.ratings import records as ra
 from casegraph.writing.fields import readable, version_of
 
 
 async def _told(case: am.Case, info: Info, name: str) -> Any:
     """Return a field that lists leave out; asks for details where it was not told."""
-    value = getattr(case, name)
-    if value is UNSET and not case.detailed:
-        details = await reads_of(info).cases.details(key_of(case))
-        value = UNSET if details is None else getattr(details, name)
-    return None if value is UNSET else value
+    return await alone(batches.told(name)([case], info))
 
 
 def _value_of(case: am.Case, kind: am.ProgramListType) -> am.ListValue | None:
@@ -98,8 +88,8 @@ class Note(Node):
     @staticmethod
     async def case(root: strawberry.Parent[am.Note], info: Info) -> am.Case | None:
         """Take the case in hand, or ask for it."""
-        key = CaseKey(root.hub_id, str(root.case_id))
-        return await reads_of(info).cases.case(key, detailed=asks_for_details(info))
+        found: am.Case | None = await alone(batches.cases_of_notes([root], info))
+        return found
 
 
 @strawberry.type(description="A customer's case with everything the four systems know about it.")
@@ -311,12 +301,8 @@ class Case(Node):
         ] = True,
     ) -> Rows:
         """Cut a page from all notes of the case."""
-        system = include_system is not False
-        scope = Scope("Case.notes", root.hub_id, root.case_id, system)
-        size, position = page_size(first), scope.decode(given(after))
-        reads = reads_of(info).cases
-        listing = await reads.notes(key_of(root), size, position, include_system=system)
-        return Rows(listing, scope)
+        rows: Rows = await alone(batches.notes([root], info, first, after, include_system))
+        return rows
 
     @resolved(
         graphql_type=Connection[ReviewEntry] | None,
@@ -335,15 +321,8 @@ class Case(Node):
         after: After = strawberry.UNSET,
     ) -> Rows:
         """Follow the link to the reviews system."""
-        chosen: cr.ReviewStatus | None = given(status)
-        scope = Scope("Case.reviews", root.hub_id, root.case_id, chosen)
-        size, position = page_size(first), scope.decode(given(after))
-        external_id = reads_of(info).links.external_id(root, System.CASE_REVIEWS)
-        if external_id is None:
-            return Rows(no_rows(), scope)
-        reads = reads_of(info).reviews
-        listing = await reads.of_case(key_of(root), external_id, chosen, size, position)
-        return Rows(listing, scope)
+        rows: Rows = await alone(batches.reviews([root], info, status, first, after))
+        return rows
 
     @resolved(
         graphql_type=Connection[Rating] | None,
@@ -362,15 +341,8 @@ class Case(Node):
         after: After = strawberry.UNSET,
     ) -> Rows:
         """Follow the link to the ratings system."""
-        chosen: ra.RatingScore | None = given(score)
-        scope = Scope("Case.ratings", root.hub_id, root.case_id, chosen)
-        size, position = page_size(first), scope.decode(given(after))
-        external_id = reads_of(info).links.external_id(root, System.RATINGS)
-        if external_id is None:
-            return Rows(no_rows(), scope)
-        reads = reads_of(info).ratings
-        listing = await reads.of_case(key_of(root), external_id, chosen, size, position)
-        return Rows(listing, scope)
+        rows: Rows = await alone(batches.ratings([root], info, score, first, after))
+        return rows
 
     @resolved(
         graphql_type=list[CustomerCase] | None,
@@ -383,7 +355,5 @@ class Case(Node):
         root: strawberry.Parent[am.Case], info: Info
     ) -> Sequence[cc.CustomerCase]:
         """Follow the link to the customer."""
-        customer_id = reads_of(info).links.external_id(root, System.CUSTOMER_CASES)
-        if customer_id is None:
-            return ()
-        return await reads_of(info).customers.of_case(key_of(root), customer_id)
+        found: Sequence[cc.CustomerCase] = await alone(batches.customer_cases([root], info))
+        return found

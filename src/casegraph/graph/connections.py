@@ -7,10 +7,10 @@ Invariant: asking for rows alone never costs a count, and a count alone never co
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import strawberry
+from msgspec import Struct
 
 from casegraph.graph.cursors import Scope
 from casegraph.graph.resolved import resolved
@@ -19,8 +19,7 @@ from casegraph.loading.listing import Known, Listing
 NodeType = TypeVar("NodeType")
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """A page and the list it belongs to: what a connection is made of."""
 
     listing: Listing[Any]
@@ -31,8 +30,7 @@ class Rows:
         return self.scope.encode(self.listing.position(index))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row of a page."""
 
     rows: Rows

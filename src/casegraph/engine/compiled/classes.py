@@ -26,34 +26,56 @@ def by_class(function: Any) -> Any:
     return function
 
 
+class Known(dict[int, type]):
+    """The classes that are known for one type, by id, for a class need not have a hash.
+
+    Nearly every type has one class only, and comparing with the first takes 40 ns less than making
+    an id and looking that up, of 200 ns that a leaf takes with its share of its object.
+    """
+
+    __slots__ = ("first",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: type | None = None
+
+    def add(self, kind: type) -> None:
+        """Remember a class, while there is room."""
+        if len(self) < CLASSES_MAX and is_honest(kind):
+            self[id(kind)] = kind
+            if self.first is None:
+                self.first = kind
+
+
 class Classes:
     """What is known of Python classes, for one schema.
 
-    An instance of a class in one of these dicts is no exception, cannot be awaited, and is of the
-    type under whose name the dict stands. They go by id, for a class need not have a hash.
+    An instance of a class in one of these is no exception, cannot be awaited, and is of the type
+    under whose name it stands.
     """
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._known: dict[str, dict[int, type]] = {}
-        self.texts: dict[int, type] = {}
+        self._known: dict[str, Known] = {}
+        self.texts = Known()
         """Subclasses of str whose text is what `str` makes of them."""
 
-    def of(self, name: str) -> dict[int, type]:
-        """Return the classes that are known for a type, by id; the same dict for good."""
-        return self._known.setdefault(name, {})
+    def of(self, name: str) -> Known:
+        """Return the classes that are known for a type; the same object for good."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = Known()
+        return known
 
     def learn(self, name: str, value: object) -> None:
         """Remember the class of a value that has turned out to be fine."""
-        kind, known = type(value), self.of(name)
-        if len(known) < CLASSES_MAX and is_honest(kind):
-            known[id(kind)] = kind
+        self.of(name).add(type(value))
 
     def learn_text(self, value: str) -> None:
         """Remember a subclass of str that is nothing but its text."""
         kind = type(value)
-        if len(self.texts) < CLASSES_MAX and is_honest(kind) and kind.__str__ is str.__str__:
-            self.texts[id(kind)] = kind
+        if kind.__str__ is str.__str__:
+            self.texts.add(kind)
 
     def decides(self, kind: GraphQLObjectType, value: object) -> bool:
         """Return whether the class alone tells that a value is of an object type."""

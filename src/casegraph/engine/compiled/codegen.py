@@ -138,10 +138,22 @@ class _Writer:
         for step in selection.steps:
             if step.source.way is Way.CALLED:
                 name = names[step.number] = f"c{step.number}"
-                caller = self._constant(f"f{step.number}", _caller(step))
-                rest = "" if step.source.is_plain else f", s, e{at}"
-                function.add(f"{name} = {caller}(v{rest})  # {step.name}")
+                function.add("try:")
+                function.add(f"{name} = {self._called(step, at)}  # {step.name}", 2)
+                function.add("except Exception as x:")
+                function.add(f"{name} = x", 2)
         return names
+
+    def _called(self, step: Step, at: str) -> str:
+        """Return an expression that calls a step's function."""
+        source = step.source
+        if not source.is_placeless:
+            indexes = f"{at[2:]}," if at else ""
+            return f"s.called({self._constant(f's{step.number}', step)}, v, e, ({indexes}))"
+        function = self._constant(f"f{step.number}", source.call)
+        if not source.takes_arguments:
+            return f"{function}(v)"
+        return f"{function}(v, **s.arguments({self._constant(f's{step.number}', step)}))"
 
     def _region(self, region: Region) -> _Function:
         step = region.step
@@ -174,7 +186,7 @@ class _Writer:
             selection = shape.selections[shape.type.name]
             known = self._constant(f"h_{shape.type.name}", self._classes.of(shape.type.name))
             made = f"o{selection.number}({value}, s, e{at})"
-            return f"{made} if id(type({value})) in {known} else {null}{slow}"
+            return f"{made} if {_is_known(value, known)} else {null}{slow}"
         known = self._constant(f"d{shape.number}", shape.functions)
         made = f"{known}[id(type({value}))]({value}, s, e{at})"
         return f"{made} if id(type({value})) in {known} else {null}{slow}"
@@ -187,7 +199,7 @@ class _Writer:
             if not names:
                 return f"{null}{slow}"
             known = self._constant(f"n_{kind.name}", names)
-            return f"{known}[id({value})] if id({value}) in {known} else {null}{slow}"
+            return f"n if (n := {known}.get(id({value}))) is not None else {null}{slow}"
         if check is None:
             classes = self._classes.of(kind.name)
             otherwise = self._constants[slow[0]]
@@ -197,7 +209,8 @@ class _Writer:
         if shape.is_nullable:
             checked = f"{checked} or {value} is None"
         if kind.name in _TEXTS:
-            return f"{value} if {checked} else str({value}) if id(type({value})) in T else {slow}"
+            text = f"str({value}) if {_is_known(value, 'T')}"
+            return f"{value} if {checked} else {text} else {slow}"
         return f"{value} if {checked} else {slow}"
 
     def _list(self, shape: Shape, value: str, slow: str) -> str:
@@ -209,6 +222,10 @@ class _Writer:
         each = f"for i{number}, x{number} in enumerate({value})"
         is_list = f"type({value}) is tuple or type({value}) is list"
         return f"[{inner} {each}] if {is_list} else {slow}"
+
+
+def _is_known(value: str, known: str) -> str:
+    return f"type({value}) is {known}.first or id(type({value})) in {known}"
 
 
 def _reader(attributes: tuple[str, ...]) -> Callable[..., list[Any]]:
@@ -225,22 +242,3 @@ def _reader(attributes: tuple[str, ...]) -> Callable[..., list[Any]]:
         return values
 
     return read
-
-
-def _caller(step: Step) -> Callable[..., Any]:
-    """Return what calls a step's function, a failure in its value's place."""
-    function: Any = step.source.call
-
-    def call_plain(parent: Any) -> Any:
-        try:
-            return function(parent)
-        except Exception as error:  # noqa: BLE001  it is the failure of one field
-            return error
-
-    def call(parent: Any, run: Any, entry: Any, *indexes: int) -> Any:
-        try:
-            return run.called(step, parent, entry, indexes)
-        except Exception as error:  # noqa: BLE001  as above
-            return error
-
-    return call_plain if step.source.is_plain else call

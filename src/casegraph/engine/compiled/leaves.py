@@ -5,12 +5,13 @@ live as long as their class, and hashing one calls a function of Python's.
 Invariant: what is printed here is what the type's own `coerce_output_value` returns.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
 from graphql import GraphQLEnumType, Undefined
 
+from casegraph.engine.compiled.classes import Known
 from casegraph.engine.compiled.complete import settle
 from casegraph.engine.compiled.plan import Shape
 
@@ -37,14 +38,12 @@ def enum_names(kind: GraphQLEnumType) -> Names | None:
     return Names(members)
 
 
-def scalar_printer(
-    shape: Shape, known: Mapping[int, type], otherwise: Callable[..., Any]
-) -> Callable[..., Any]:
+def scalar_printer(shape: Shape, known: Known, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """Return what prints a scalar of the schema's own; `otherwise` completes what is not known."""
     coerce = shape.type.coerce_output_value
 
     def printed(position: Shape, value: Any, run: Any, entry: Any, *indexes: int) -> Any:
-        if id(type(value)) not in known:
+        if type(value) is not known.first and id(type(value)) not in known:
             return otherwise(position, value, run, entry, *indexes)
         try:
             text = coerce(value)

@@ -4,10 +4,11 @@ graphql-core's own collection of fields is asked for every selection, so aliases
 and order are right by construction; what @skip and @include leave out is left out here. A step that
 needs more than its parent's attribute and cannot be called on the spot begins a region: everything
 that follows from its value without another such step.
-Invariant: a plan holds nothing of a request; whatever would make it too large is refused.
+Invariant: a plan holds nothing that came with one request alone; what would make it too large is
+refused.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
@@ -22,10 +23,14 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    VariableNode,
+    get_named_type,
     is_abstract_type,
+    is_enum_type,
     is_leaf_type,
     is_list_type,
     is_object_type,
+    is_specified_scalar_type,
 )
 from graphql.execution.collect_fields import (
     FieldDetails,
@@ -115,6 +120,10 @@ class Step:
     shape: Shape = field(init=False)
     region: "Region | None" = None
     """The region that begins with its values, where one does."""
+    is_fixed: bool = False
+    """Whether its arguments are the same for every request."""
+    arguments: Mapping[str, Any] | None = None
+    """Those arguments as its function takes them, once read and if nobody can change them."""
 
     @property
     def name(self) -> str:
@@ -270,6 +279,7 @@ class _Planner:
         nodes = [each.node for each in details]
         source = self._sources.of(owner.type, name, definition)
         step = Step(len(self._steps), key, owner, details, definition, source, nodes)
+        step.is_fixed = _is_fixed(definition, nodes[0])
         self._steps.append(step)
         owner.steps.append(step)
         region = owner.region
@@ -317,6 +327,21 @@ class _Planner:
         if shape.kind is Kind.ABSTRACT:
             return self._schema.get_possible_types(shape.type)
         return ()
+
+
+def _is_fixed(definition: GraphQLField, node: FieldNode) -> bool:
+    """Return whether a field's arguments are the same for every request.
+
+    They stand in the document then; what an input or a scalar of the schema's own makes of it is
+    its own affair, each time anew.
+    """
+    for argument in node.arguments or ():
+        type_ = get_named_type(definition.args[argument.name.value].type)
+        if isinstance(argument.value, VariableNode):
+            return False
+        if not (is_specified_scalar_type(type_) or is_enum_type(type_)):
+            return False
+    return True
 
 
 def _kind(type_: Any) -> Kind:

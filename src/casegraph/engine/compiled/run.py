@@ -103,6 +103,11 @@ class Run(Calls):
             pass
         return ExecutionResult(self.data, self.errors or None)
 
+    def release(self) -> None:
+        """Let go of what would keep all of this alive until the collector of cycles comes by."""
+        super().release()
+        self.errors = []  # the frames that they came through hold this run
+
     # What generated code and `complete` call.
 
     def failed(
@@ -208,7 +213,7 @@ class Run(Calls):
         try:
             raw = self.info(step, first[2], first[3:])
             info = self.sources.info_of(source.field, raw)
-            arguments = self.arguments(step, info) if source.field.arguments else {}
+            arguments = self.arguments(step, info) if source.takes_arguments else {}
             return batch([each[0] for each in entries], info, **arguments)
         except Exception as error:  # noqa: BLE001  it is the failure of each of the fields
             return error
@@ -216,24 +221,24 @@ class Run(Calls):
     async def _batched(
         self, region: Region, step: Step, entries: Sequence[Entry], found: Awaitable[Any]
     ) -> None:
-        try:
-            values = await found
-        except Exception as error:  # noqa: BLE001  as above
-            values = error
-        self._settle(region, step, entries, values)
+        self._settle(region, step, entries, await _outcome(found))
         await self._follow((region,))
 
     async def _each(self, region: Region, step: Step, entries: Sequence[Entry]) -> None:
         """Call a step's function for every parent, and wait for all of them together."""
         values: list[Any] = []
         for each in entries:
-            try:
-                values.append(self.called(step, each[0], each[2], each[3:]))
-            except Exception as error:  # noqa: BLE001  it is the failure of this field
-                values.append(error)
+            values.append(self._tried(step, each))  # noqa: PERF401  what is begun must be awaited
         await _awaited(values)
         region.settle(entries, values, self)
         await self._follow((region,))
+
+    def _tried(self, step: Step, entry: Entry) -> Any:
+        """Return what a step's function returns for one parent, or its failure."""
+        try:
+            return self.called(step, entry[0], entry[2], entry[3:])
+        except Exception as error:  # noqa: BLE001  it is the failure of this field
+            return error
 
     async def _late(self, waiting: Sequence[_Waiting]) -> None:
         """Put values into their places that the code could not wait for."""
@@ -306,15 +311,23 @@ def _region_of(shape: Shape) -> Region:
     return shape.step.region or shape.step.owner.region
 
 
+async def _outcome(awaitable: Awaitable[Any]) -> Any:
+    """Return what an awaitable resolves to, or its failure.
+
+    No frame that a failure has come through may hold it: such a circle keeps all that was being
+    done until the collector comes by.
+    """
+    try:
+        return await awaitable
+    except Exception as error:  # noqa: BLE001  it is the failure of the fields that wait for it
+        return error
+
+
 async def _awaited(values: list[Any]) -> None:
     """Put the outcomes of awaitables, failures too, into their places."""
     places = [place for place, value in enumerate(values) if is_awaitable(value)]
     if len(places) == 1:
-        place = places[0]
-        try:
-            values[place] = await values[place]
-        except Exception as error:  # noqa: BLE001  it is the failure of one field
-            values[place] = error
+        values[places[0]] = await _outcome(values[places[0]])
     elif places:
         found = await asyncio.gather(*(values[place] for place in places), return_exceptions=True)
         for place, value in zip(places, found, strict=True):
