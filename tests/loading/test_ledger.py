@@ -29,6 +29,18 @@ def test_equal_records_have_each_their_own_provenance() -> None:
     assert (ledger.of(one), ledger.of(other), ledger.of(Record())) == (came(10), came(20), None)
 
 
+def test_who_brought_a_record_first_is_where_it_came_from() -> None:
+    """A second look at what this request has brought finds it kept, and changes nothing."""
+    ledger, record = Ledger(), Record()
+    first = Provenance("ratings", Kind.RATINGS, Source.UPSTREAM, 10)
+    ledger.enter(first, [record])
+    ledger.enter(came(10), [record])
+    assert ledger.of(record) == first
+    ledger.enter(came(10), [record])
+
+    assert ledger.of(record) == first
+
+
 def test_a_copy_carries_the_provenance_of_what_it_was_made_of() -> None:
     """A copy made on the way is as old as its original; one of an unknown stays unknown."""
     ledger, original, copy, stranger = Ledger(), Record(), Record(), Record()

@@ -86,7 +86,8 @@ class Ledger:
         """Return where a record came from; None where it was not written down."""
         for provenance, brought in self._brought:
             for each in brought:
-                self._by_record[id(each)] = (each, provenance)
+                # The first counts: whoever reads it again finds what this request has brought.
+                self._by_record.setdefault(id(each), (each, provenance))
         self._brought.clear()
         found = self._by_record.get(id(record))
         return None if found is None else found[1]
