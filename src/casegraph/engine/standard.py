@@ -27,6 +27,7 @@ from graphql import (
 )
 from graphql.execution import Executor
 from graphql.execution.values import VariableValues, get_variable_values
+from msgspec import Struct
 
 from casegraph.engine.incremental import Parts, execute_in_parts, mentions_parts, negative_count
 from casegraph.engine.limits import (
@@ -57,8 +58,7 @@ Result: TypeAlias = ExecutionResult
 """Data and errors, for rooms that do not speak GraphQL themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """What a client wants to run."""
 
     query: str
@@ -109,6 +109,8 @@ class Checked:
     """What each operation of a valid document needs, by name."""
     cost: DocumentCost | None = None
     """None where it may cost what it likes: of invalid documents, and of trusted ones."""
+    kinds: dict[str | None, Told] = field(default_factory=dict)
+    """What the operations are that were found clear, by name: no more than there are of them."""
 
 
 class StandardEngine:
@@ -163,7 +165,8 @@ class StandardEngine:
             raise ReadsOnly
         if checked.document is None or checked.errors:
             return ExecutionResult(None, list(checked.errors))
-        refusal = _unclear(checked.document, operation.name) or _denied(checked, operation)
+        refusal = _unclear(checked, checked.document, operation.name)
+        refusal = refusal or _denied(checked, operation)
         if refusal is None and mentions_parts(operation.query):
             refusal = self._miscounted(checked.document, operation)
         refusals = [refusal] if refusal is not None else _too_costly(checked, operation)
@@ -332,20 +335,32 @@ def _too_costly(checked: Checked, operation: Operation) -> list[GraphQLError]:
     return [GraphQLError(each, original_error=LimitExceeded(each)) for each in said]
 
 
-def _unclear(document: DocumentNode, name: str | None) -> GraphQLError | None:
+def _unclear(checked: Checked, document: DocumentNode, name: str | None) -> GraphQLError | None:
     """Return why the operation to run cannot be determined or run here, None when it can."""
+    kind = checked.kinds.get(name)
+    if kind is None:
+        chosen = _chosen(document, name)
+        if isinstance(chosen, GraphQLError):
+            return chosen
+        if chosen.operation is OperationType.SUBSCRIPTION:
+            return GraphQLError("This graph has no subscriptions.")
+        kind = checked.kinds[name] = Told(chosen.operation.value)
+    record = current_request.get()
+    if record is not None:
+        record.operation_type = kind
+    return None
+
+
+def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode | GraphQLError:
+    """Return the operation that is meant, or why that is not clear."""
     operations = [
         node for node in document.definitions if isinstance(node, OperationDefinitionNode)
     ]
-    named = [node for node in operations if node.name is not None and node.name.value == name]
-    if name is None and len(operations) != 1:
+    if name is None:
+        if len(operations) == 1:
+            return operations[0]
         return GraphQLError("Say with operationName which of the operations is meant.")
-    if name is not None and not named:
-        return GraphQLError("The document has no operation of that name.")
-    chosen = (named or operations)[0]
-    record = current_request.get()
-    if record is not None:
-        record.operation_type = Told(chosen.operation.value)
-    if chosen.operation is OperationType.SUBSCRIPTION:
-        return GraphQLError("This graph has no subscriptions.")
-    return None
+    for node in operations:
+        if node.name is not None and node.name.value == name:
+            return node
+    return GraphQLError("The document has no operation of that name.")
