@@ -71,7 +71,9 @@ def chapters(queries: Sequence[str] = FIVE) -> dict[str, Chapter]:
     parts = [Task(f"page {form}", ms, FEW) for ms in LATENCIES for form in ("whole", "in parts")]
     light = [Task(each) for each in queries if each != "Q5"]
     return {
-        "queries": Chapter("The five queries", [OURS], [*busy, *calm], five_table, has_peers=True),
+        "queries": Chapter(
+            "The five queries", [OURS, SHIPPED], [*busy, *calm], five_table, has_peers=True
+        ),
         "coalescing": Chapter(
             "Equal questions at once, at 20 ms",
             [OURS, SHIPPED],

@@ -9,7 +9,7 @@ takes nothing from the others, and when all who wait for a batch have left, its 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -35,7 +35,7 @@ class _Asked(Generic[K]):
     """Keys that are asked together, and how many wait for any of them."""
 
     keys: list[K] = field(default_factory=list)
-    waiting: int = 0
+    waiters: dict[asyncio.Future[None], None] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
 
@@ -54,7 +54,7 @@ class Loader(Generic[K, V]):
         if result is None:
             result = self._ask(key)
         if not result.done():
-            await self._wait({self._asked[key]: result})
+            await self._wait([self._asked[key]])
         outcome = result.result()
         if isinstance(outcome, _Failed):
             # One error, many waiters: wound back to where it came from, its traceback cannot grow.
@@ -67,14 +67,14 @@ class Loader(Generic[K, V]):
         One wait for all of them: a task for each costs more than most of what is loaded.
         """
         results: list[asyncio.Future[V | _Failed]] = []
-        pending: dict[_Asked[K], asyncio.Future[V | _Failed]] = {}
+        pending: dict[_Asked[K], None] = {}
         for key in keys:
             result = self._results.get(key)
             if result is None:
                 result = self._ask(key)
             if not result.done():
-                # What is asked together is answered together, so one of its keys tells of all.
-                pending.setdefault(self._asked[key], result)
+                # What is asked together is answered together.
+                pending[self._asked[key]] = None
             results.append(result)
         if pending:
             await self._wait(pending)
@@ -99,17 +99,20 @@ class Loader(Generic[K, V]):
         self._asked[key] = self._collecting
         return result
 
-    async def _wait(self, pending: "Mapping[_Asked[K], asyncio.Future[V | _Failed]]") -> None:
-        for asked in pending:
-            asked.waiting += 1
+    async def _wait(self, pending: "Collection[_Asked[K]]") -> None:
+        # A future of one's own for each: the results are shared, and cancelling one who waits would
+        # cancel them for all. `asyncio.wait` does the same for 4 µs more.
+        loop = asyncio.get_running_loop()
+        own = [(asked, loop.create_future()) for asked in pending]
+        for asked, waiter in own:
+            asked.waiters[waiter] = None
         try:
-            # Not awaited themselves: the futures are shared, and cancelling one who waits would
-            # cancel them for all.
-            await asyncio.wait(set(pending.values()))
+            for _, waiter in own:
+                await waiter
         finally:
-            for asked, result in pending.items():
-                asked.waiting -= 1
-                if not asked.waiting and not result.done():
+            for asked, waiter in own:
+                del asked.waiters[waiter]
+                if not asked.waiters and asked.keys:
                     self._abandon(asked)
 
     def _abandon(self, asked: "_Asked[K]") -> None:
@@ -141,6 +144,10 @@ class Loader(Generic[K, V]):
             value = values[key] if key in values else LookupError("the batch left out a key")
             _settle(self._results[key], value)
             del self._asked[key]
+        asked.keys = []
+        for waiter in asked.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 def _outcome(value: V | _Failed) -> V | BaseException:
