@@ -151,10 +151,6 @@ class HandReads:
         """Return a page of the cases."""
         return slice_after(self._hand.rows, _case_id, query.top, None)
 
-    async def notes(self, key: CaseKey, first: int, after: Any, **_: Any) -> Listing[am.Note]:
-        """Return a page of one case's notes."""
-        return slice_after(await self._notes.load(key), _note_id, first, after)
-
     async def notes_of(self, wanted: Sequence[Any], first: int, **_: Any) -> list[Any]:
         """Return pages of several cases' notes."""
         found = await self._notes.load_many([key for key, _ in wanted])
@@ -163,12 +159,6 @@ class HandReads:
     def external_id(self, case: am.Case, _system: Any) -> str:
         """Return the case's number everywhere."""
         return str(case.case_id)
-
-    async def of_case(
-        self, origin: CaseKey, _external: str, _score: Any, first: int, after: Any
-    ) -> Listing[ra.Rating]:
-        """Return a page of one case's ratings."""
-        return slice_after(await self._ratings.load(origin), _rating_id, first, after)
 
     async def of_cases(self, wanted: Sequence[Any], _score: Any, first: int) -> list[Any]:
         """Return pages of several cases' ratings."""

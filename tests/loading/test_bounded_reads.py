@@ -14,6 +14,7 @@ from casegraph.loading.freshness import Acceptance
 from casegraph.loading.kept import Kept
 from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Ledger
+from casegraph.loading.listing import Listing
 from casegraph.loading.rating_reads import RatingReads
 from casegraph.loading.review_reads import WALK_PAGES, ReviewReads
 from casegraph.loading.scope import DataScope
@@ -107,8 +108,9 @@ async def test_a_case_with_too_many_entries_says_that_some_are_missing() -> None
     """The reviews of one case are read up to the bound and no total is made up."""
     vendor = Reviews(30, kept=[page * 100 + 1 for page in range(1, 30)])
 
-    page = await reviews_over(vendor).of_case(KEY, "1", None, 100, None)
+    (page,) = await reviews_over(vendor).of_cases([(KEY, "1", None)], None, 100)
 
+    assert isinstance(page, Listing)
     assert len(page.items) == WALK_PAGES
     assert page.incomplete_reason is not None
     assert await page.count() is None
@@ -141,8 +143,9 @@ async def test_all_ratings_of_a_case_are_read_whatever_the_vendor_caps(total: in
     vendor = Ratings(7, 3, total)
     reads = ratings_over(vendor)
 
-    page = await reads.of_case(KEY, "1", None, 100, None)
+    (page,) = await reads.of_cases([(KEY, "1", None)], None, 100)
 
+    assert isinstance(page, Listing)
     assert [rating.rating_id for rating in page.items] == [str(n) for n in range(1, 8)]
     assert page.incomplete_reason is None
     assert vendor.asked == (3 if total else 4)
@@ -152,7 +155,8 @@ async def test_a_case_with_endless_ratings_says_that_some_are_missing() -> None:
     """Ratings of one case are read up to the bound as well."""
     reads = ratings_over(Ratings(10**6, 100, 10**6))
 
-    page = await reads.of_case(KEY, "1", None, 10, None)
+    (page,) = await reads.of_cases([(KEY, "1", None)], None, 10)
 
+    assert isinstance(page, Listing)
     assert page.incomplete_reason is not None
     assert await page.count() is None

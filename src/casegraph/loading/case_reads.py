@@ -154,12 +154,6 @@ class CaseReads:
             await self._need_program(key.case.hub_id, "case_note")
         return note
 
-    async def notes(
-        self, key: CaseKey, first: int, after: Position | None, *, include_system: bool
-    ) -> Listing[Note]:
-        """Return a page of a case's notes, oldest first."""
-        return _note_page(await self._notes.load(key), first, after, include_system)
-
     async def notes_of(
         self, wanted: Sequence[tuple[CaseKey, Position | None]], first: int, *, include_system: bool
     ) -> list[Listing[Note] | BaseException]:

@@ -64,11 +64,6 @@ class CustomerReads:
         """Return all cases of a customer; None for an unknown one."""
         return await self._of_customer.load(customer_id)
 
-    async def of_case(self, origin: CaseKey, customer_id: str) -> tuple[LinkedCustomerCase, ...]:
-        """Return all cases of the customer of a case; none for an unknown one."""
-        cases = await self.of_customer(customer_id) or ()
-        return tuple(self._linked(case, origin) for case in cases)
-
     async def of_cases(
         self, wanted: Sequence[tuple[CaseKey, str]]
     ) -> list[tuple[LinkedCustomerCase, ...] | BaseException]:

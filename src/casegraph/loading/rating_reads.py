@@ -137,17 +137,6 @@ class RatingReads:
         """Return the newest ratings of a user, an organization or a case."""
         return await self._recent.load(_RecentKey(by, value, limit))
 
-    async def of_case(
-        self,
-        origin: CaseKey,
-        case_id: str,
-        score: RatingScore | None,
-        first: int,
-        after: Position | None,
-    ) -> Listing[LinkedRating]:
-        """Return a page of the ratings of a case, known there by `case_id`, oldest first."""
-        return self._page(await self._of_case.load(case_id), origin, score, first, after)
-
     async def of_cases(
         self,
         wanted: Sequence[tuple[CaseKey, str, Position | None]],

@@ -128,18 +128,6 @@ class ReviewReads:
         """Return one entry."""
         return await self._entries.load(review_entry_id)
 
-    async def of_case(
-        self,
-        origin: CaseKey,
-        case_id: str,
-        status: ReviewStatus | None,
-        first: int,
-        after: Position | None,
-    ) -> Listing[LinkedReviewEntry]:
-        """Return a page of the entries of a case, known there by `case_id`, oldest first."""
-        self._note_opening(origin, case_id)
-        return self._page(await self._of_case.load(case_id), origin, status, first, after)
-
     async def of_cases(
         self,
         wanted: Sequence[tuple[CaseKey, str, Position | None]],
