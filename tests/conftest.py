@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from support.gateway import Gateway, running_gateway
 from support.patience import patience_with_redis
+from support.settings_read import Load, reader
 from support.stalls import (  # noqa: F401 - hooks of pytest, which finds them here
     pytest_runtest_protocol,
     pytest_terminal_summary,
@@ -52,6 +53,12 @@ def _logging_as_it_was() -> Iterator[None]:
         logger.setLevel(level)
         logger.propagate = propagate
         logger.handlers[:] = handlers
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Load settings from exactly these variables."""
+    return reader(monkeypatch)
 
 
 @pytest.fixture

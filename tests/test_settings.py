@@ -1,15 +1,14 @@
 """Settings from the environment and from a file: what is taken, what is refused, in which words."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from casegraph.app import create_gateway
 from casegraph.errors import SettingsInvalid
-from casegraph.settings import Settings, load_settings, table, unknown_variables
+from casegraph.settings import Settings, table, unknown_variables
 from casegraph.wiring_loading import wire_links
+from support.settings_read import Load
 from support.settings_samples import SAMPLES
 
 COMPLETE = {
@@ -31,22 +30,6 @@ COMPLETE = {
 }
 NUMBERS = ("__CONCURRENCY", "__MAX_PER_SECOND", "__BURST", "_SECONDS")
 """Endings of variables that take any number."""
-
-Load = Callable[..., Settings]
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Load settings from exactly these variables."""
-
-    def loaded(environment: dict[str, str] | None = None, **options: object) -> Settings:
-        for name in [name for name in os.environ if name.startswith("CASEGRAPH_")]:
-            monkeypatch.delenv(name)
-        for name, value in (environment or {}).items():
-            monkeypatch.setenv(name, value)
-        return load_settings(**options)
-
-    return loaded
 
 
 def refusal(load: Load, environment: dict[str, str], config: Path | None = None) -> str:

@@ -1,7 +1,5 @@
 """Upstreams that are asked as their callers: what may be set, and the door beside it."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +11,9 @@ from casegraph.entrance import forwarded_headers, open_entrance
 from casegraph.errors import SettingsInvalid
 from casegraph.loading.feeds.bounds import FeedState
 from casegraph.loading.scope import DataScope
-from casegraph.settings import Settings, load_settings
 from casegraph.wiring import wire
 from casegraph.wiring_loading import wire_feeds
+from support.settings_read import Load
 
 UPSTREAMS = ("ACTION_MANAGEMENT", "CASE_REVIEWS", "RATINGS", "CUSTOMER_CASES")
 ALL = {
@@ -23,21 +21,6 @@ ALL = {
     for name in UPSTREAMS
     for key, value in (("URL", "https://upstream.example/v1"), ("FORWARD_HEADER", "X-Caller"))
 }
-Load = Callable[[dict[str, str]], Settings]
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Load settings from exactly these variables."""
-
-    def loaded(environment: dict[str, str]) -> Settings:
-        for name in [name for name in os.environ if name.startswith("CASEGRAPH_")]:
-            monkeypatch.delenv(name)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        return load_settings()
-
-    return loaded
 
 
 @pytest.fixture

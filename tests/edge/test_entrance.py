@@ -1,7 +1,5 @@
 """The door at start: what listens to whom, and which settings end the start."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,30 +7,15 @@ import pytest
 from casegraph.edge.api_keys import new_key
 from casegraph.entrance import open_entrance
 from casegraph.errors import SettingsInvalid
-from casegraph.settings import Settings, load_settings
 from support.gateway import running_gateway
 from support.issuer import AUDIENCE, ISSUER, entry, key_set, rsa_key, running_issuer, signed
+from support.settings_read import Load
 
 JWT = {
     "CASEGRAPH_AUTH__JWT__ISSUER": ISSUER,
     "CASEGRAPH_AUTH__JWT__AUDIENCE": AUDIENCE,
     "CASEGRAPH_AUTH__JWT__JWKS_URL": "https://issuer.example/keys",
 }
-Load = Callable[[dict[str, str]], Settings]
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Load settings from exactly these variables."""
-
-    def loaded(environment: dict[str, str]) -> Settings:
-        for name in [name for name in os.environ if name.startswith("CASEGRAPH_")]:
-            monkeypatch.delenv(name)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        return load_settings()
-
-    return loaded
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
