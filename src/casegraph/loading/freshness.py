@@ -8,13 +8,13 @@ Invariant: pure; nothing here reads a clock, a store or a setting.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 
 from msgspec import Struct
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a piece of data is, as far as its age matters; settings have a group for each."""
 
     LISTS = "lists"
@@ -91,7 +91,7 @@ ANY = Acceptance()
 """Nothing was said: the kind's own windows hold."""
 
 
-class Verdict(Enum):
+class Verdict(StrEnum):
     """What is to be done with what is kept."""
 
     SERVE = "serve"

@@ -17,7 +17,7 @@ no more rows that nobody asked for.
 """
 
 from collections.abc import Callable, Mapping
-from enum import Enum
+from enum import StrEnum
 from math import ceil, inf
 from types import MappingProxyType
 
@@ -40,7 +40,7 @@ LOOK_KEYS = 20
 """Keys from which on one call is spent on learning how long a list is: 5 % of a call for each."""
 
 
-class NeedKind(Enum):
+class NeedKind(StrEnum):
     """What is wanted."""
 
     CASES = "cases"
@@ -51,7 +51,7 @@ class NeedKind(Enum):
     CUSTOMER_CASES = "customer_cases"
 
 
-class Path(Enum):
+class Path(StrEnum):
     """A way to get it."""
 
     IN_HAND = "in_hand"

@@ -8,7 +8,7 @@ Invariant: plain frozen values; nothing here waits, calls or reads a clock.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from casegraph.loading.ledger import Provenance
@@ -16,7 +16,7 @@ from casegraph.loading.ledger import Provenance
 Row = TypeVar("Row")
 
 
-class FeedMode(Enum):
+class FeedMode(StrEnum):
     """When the first fill begins."""
 
     LAZY = "lazy"
@@ -60,7 +60,7 @@ class FeedConfig:
     """What is told of a feed that is off for another reason than that nobody wants it."""
 
 
-class FeedState(Enum):
+class FeedState(StrEnum):
     """What a feed is good for at this moment."""
 
     OFF = "off"
