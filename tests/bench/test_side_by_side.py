@@ -42,7 +42,7 @@ def test_it_runs_alone(tmp_path: Path) -> None:
     )
 
     assert ran.returncode == 0, ran.stderr
-    assert "Same data: 1 gateway gave" in ran.stdout
+    assert "Same data: 2 gateways gave" in ran.stdout
     assert "strawberry-graphql" in ran.stdout
     figures = json.loads(told.read_text())
     assert {each["task"]["question"] for each in figures["queries"]} == set(QUERIES)
