@@ -24,8 +24,8 @@ TICK_SECONDS = 0.01
 NOISE_SECONDS = 0.01
 """Shorter delays are the granularity of timers and of the interpreter's lock."""
 HELD_UP_SECONDS = 0.3
-"""Shortest single stall that makes a failure worth another try: no patience of a test is shorter,
-and two cores with three workers had one in some fifty tests of a whole run (measured)."""
+"""Shortest single stall that makes a failure worth another try: few patiences of tests are shorter,
+and a machine that is not overloaded has none."""
 _REMEMBERED = 100_000
 _TOLD = "held up"
 

@@ -108,8 +108,8 @@ class Kept:
     ) -> list[T | BaseException]:
         """Return what `read` returns or raises for each of several parts and fetches, all at once.
 
-        Without tasks and time-outs of their own, which cost more than the call's bookkeeping, unless
-        something kept may stand in for each after half of the time.
+        Without tasks and time-outs of their own, unless something kept may stand in for each after
+        half of the time.
         """
         if what.kind is Kind.CASES or asking.acceptance.only_if_cached:
             each = (self.read(what, parts, fetch, asking) for parts, fetch in wanted)
