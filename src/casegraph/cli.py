@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # the bundled upstreams take 3 MB, which a gateway over other
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_show_locals=False,  # they could hold credentials
     help="One GraphQL question, one case: a gateway over four case systems.",
 )
 _out = Console(soft_wrap=True, highlight=False)

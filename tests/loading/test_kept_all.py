@@ -1,6 +1,8 @@
 """Reads of many keys at once answer, cost and enter in the ledger what single reads do."""
 
 import asyncio
+import gc
+import weakref
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -135,26 +137,64 @@ async def test_each_that_is_not_there_at_the_deadline_is_told_so() -> None:
     assert told(asking) == [(Source.CACHE, clock.now - 30, StaleReason.UPSTREAM_UNAVAILABLE)]
 
 
-async def test_a_call_that_had_less_time_is_begun_anew() -> None:
-    """Who joined a call of somebody in a hurry, and has more time, makes one of his own."""
+async def test_calls_that_had_less_time_are_begun_anew_at_once() -> None:
+    """Who joined calls of somebody in a hurry makes his own together, and waits for no other."""
     kept = kept_at(Clock())
-    hurried = Fetch(LIMITED)
-    hurried.gate.clear()
-    own = Fetch(["own"])
+    hurried, slow = Fetch(LIMITED), Fetch(["slow"])
+    own = [Fetch([str(number)]) for number in range(3)]
+    for fetch in (hurried, slow, *own):
+        fetch.gate.clear()
 
-    async def read(seconds: float, fetch: Fetch) -> Any:
+    async def read(seconds: float, wanted: list[tuple[tuple[str, ...], Any]]) -> list[Any]:
         request_deadline.set(monotonic() + seconds)
-        return await kept.read_all(NOTED, [(("1",), fetch)], request())
+        return await kept.read_all(NOTED, wanted, request())
 
-    first = asyncio.create_task(read(5.0, hurried))
+    keys = [(str(number),) for number in range(3)]
+    first = asyncio.create_task(read(5.0, [(key, hurried) for key in keys]))
     await settle()
-    second = asyncio.create_task(read(9.0, own))
+    second = asyncio.create_task(read(9.0, [*zip(keys, own, strict=True), (("3",), slow)]))
     await settle()
     hurried.gate.set()
 
-    assert [type(value) for value in await first] == [RateLimited]
-    assert await second == [["own"]]
-    assert (hurried.calls, own.calls) == (1, 1)
+    assert [type(value) for value in await first] == [RateLimited] * 3
+    await settle()
+    assert [fetch.calls for fetch in (*own, slow)] == [1, 1, 1, 1]
+    for fetch in (slow, *own):
+        fetch.gate.set()
+    assert await second == [["0"], ["1"], ["2"], ["slow"]]
+
+
+async def test_a_thing_without_a_key_fails_alone() -> None:
+    """An empty part is a scope that somebody forgot to fill in: nothing is asked for it."""
+    kept, fetch = kept_at(Clock()), Fetch(["a"])
+    good, bad = await kept.read_all(NOTED, [(("1",), fetch), (("",), fetch)], request())
+
+    assert (good, type(bad), fetch.calls) == (["a"], ValueError, 1)
+
+
+async def test_a_failure_leaves_nothing_for_the_collector() -> None:
+    """What a failed call had read goes with its error, not when cycles are next looked for."""
+
+    class Body:
+        """What a fetch has in hand when it fails."""
+
+    seen: list[weakref.ref[Body]] = []
+
+    async def fail() -> Any:
+        body = Body()
+        seen.append(weakref.ref(body))
+        raise ContractViolation("ratings", "things", f"not {type(body).__name__}")
+
+    kept = kept_at(Clock())
+    gc.disable()
+    try:
+        found = await kept.read_all(NOTED, [(("1",), fail), (("2",), fail)], request())
+        assert [type(each) for each in found] == [ContractViolation] * 2
+        del found
+        await settle()
+        assert [body() for body in seen] == [None, None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("kind", [Kind.NOTES, Kind.CASES])

@@ -10,7 +10,7 @@ nothing of cases.
 import logging
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
@@ -326,15 +326,17 @@ def _is_json(content_type: str) -> bool:
 
 
 def _request_id(offered: str) -> str:
-    return offered if offered and _REQUEST_ID.fullmatch(offered) else next(_ids)
+    return offered if offered and _REQUEST_ID.fullmatch(offered) else _random_id()
 
 
-def _random_ids() -> Iterator[str]:
-    """Yield ids for ever; one call into the kernel, 1 to 7 µs, is for many of them."""
-    while True:
+def _random_id() -> str:
+    """Return 128 bits; one call into the kernel, 1 to 7 µs, is for many of them."""
+    try:
+        return _random_ids.pop()
+    except IndexError:  # and gateways on other threads may have found the same
         digits = os.urandom(16 * 256).hex()
-        for at in range(0, len(digits), 32):
-            yield digits[at : at + 32]
+        _random_ids.extend(digits[at : at + 32] for at in range(32, len(digits), 32))
+        return digits[:32]
 
 
-_ids = _random_ids()
+_random_ids: list[str] = []

@@ -31,10 +31,14 @@ Page: TypeAlias = Listing[Any] | BaseException
 
 async def alone(values: Values | Awaitable[Values]) -> Any:
     """Return what a batch has for its only parent; raises its failure."""
-    found = values if isinstance(values, list) else await values
-    if isinstance(found[0], BaseException):
-        raise found[0]
-    return found[0]
+    (found,) = values if isinstance(values, list) else await values
+    if isinstance(found, BaseException):
+        try:
+            raise found
+        finally:
+            # Its traceback holds this frame; holding it from here would be a cycle.
+            del found, values
+    return found
 
 
 def key_of(case: am.Case) -> CaseKey:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from casegraph.errors import (
+    CredentialsMissing,
     CredentialsRefused,
     DeadlineExceeded,
     RateLimited,
@@ -111,10 +112,10 @@ class Kept:
         Without tasks and time-outs of their own, unless something kept may stand in for each after
         half of the time.
         """
-        if what.kind is Kind.CASES or asking.acceptance.only_if_cached:
+        calls = _keyed(what, wanted, asking)
+        if calls is None or what.kind is Kind.CASES or asking.acceptance.only_if_cached:
             each = (self.read(what, parts, fetch, asking) for parts, fetch in wanted)
             return await asyncio.gather(*each, return_exceptions=True)
-        calls = [(asking.key(what, parts), fetch) for parts, fetch in wanted]
         found = await self._peek_all(what, [key for key, _ in calls], asking.acceptance)
         missing = []
         for index, (reading, (key, fetch)) in enumerate(zip(found, calls, strict=True)):
@@ -288,15 +289,15 @@ class Kept:
 
     async def _ended(
         self, what: What[T], key: Key, end: Entry[T] | Exception, acceptance: Acceptance
-    ) -> Reading[T]:
-        """Return what a call has brought, or what stands in for it."""
+    ) -> Reading[T] | Exception:
+        """Return what a call has brought, or what stands in for it, or why nothing does."""
         if isinstance(end, Entry):
             return _brought(what, end)
         if isinstance(end, UpstreamError):
             reading = await self._instead(what, key, end, acceptance)
             if reading is not None:
                 return reading
-        raise end
+        return end  # as a value: raised here, its traceback would hold this frame and so itself
 
     def _keep(self, what: What[T], key: Key, entry: Entry[T], size: int | None = None) -> None:
         windows = windows_of(entry, self.windows[what.kind], key)
@@ -349,6 +350,16 @@ class Kept:
 
     def _age(self, entry: Entry[T]) -> float:
         return max(0.0, self._clock() - entry.fetched_at)
+
+
+def _keyed(
+    what: What[T], wanted: Sequence[tuple[tuple[str, ...], Fetch[T]]], asking: Asking
+) -> list[tuple[Key, Fetch[T]]] | None:
+    """Return the calls by key; None where one has no key, which then has to fail alone."""
+    try:
+        return [(asking.key(what, parts), fetch) for parts, fetch in wanted]
+    except (ValueError, CredentialsMissing):
+        return None
 
 
 def _brought(what: What[T], entry: Entry[T]) -> Reading[T]:

@@ -7,8 +7,9 @@ Invariants: at most one call for a key that anybody may still join; a call that 
 for its key, because a write came between or somebody wanted a newer one, is answered and not kept.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, TypeVar
@@ -82,23 +83,24 @@ class SharedCalls:
         self, what: What[T], calls: Sequence[tuple[Key, Fetch[T]]]
     ) -> list[Entry[T] | Exception]:
         """Return what `one` returns or raises for each of several calls."""
-        joins: list[tuple[bool, Begun]] = []
-        flights: list[tuple[Key, Fetch[Entry[T]]]] = []
-        left = self.deadline() - time.monotonic()
-        with ExitStack() as joined:
-            for key, fetch in calls:
-                joins.append(self._join(what, key, joined))
-                flights.append((key, partial(self._bring, what, key, fetch, joins[-1][1])))
-            landed = await self._flight.do_all(flights, max(left, 0.0))
-        ends: list[Entry[T] | Exception] = []
-        for end, call, (is_joined, begun) in zip(landed, calls, joins, strict=True):
-            if end is None:
-                ends.append(DeadlineExceeded(what.upstream, what.name, "no answer in time"))
-            elif isinstance(end, (DeadlineExceeded, RateLimited)) and is_joined:
-                ends.append(await self._again(what, call, end, begun))
+        new: dict[Key, Fetch[T]] = {}
+        joining: dict[int, asyncio.Task[Entry[T] | Exception]] = {}
+        loop = asyncio.get_running_loop()
+        for index, (key, fetch) in enumerate(calls):
+            # One that is under way is waited for by itself: it may have had too little time.
+            if key in new or self._flight.is_under_way(key):
+                joining[index] = loop.create_task(self._ended(what, key, fetch))
             else:
-                ends.append(end)
-        return ends
+                new[key] = fetch
+        try:
+            ends = iter(await self._all_new(what, new))
+            return [
+                await joining[index] if index in joining else next(ends)
+                for index in range(len(calls))
+            ]
+        finally:
+            for task in joining.values():
+                task.cancel()
 
     def forget_older(self, key: Key, acceptance: Acceptance) -> None:
         """Let nobody join a call that began too long ago for what a client wants."""
@@ -126,15 +128,26 @@ class SharedCalls:
         """Cancel the calls in flight and return when they have ended."""
         await self._flight.close()
 
-    async def _again(
-        self, what: What[T], call: tuple[Key, Fetch[T]], error: Exception, begun: Begun
-    ) -> Entry[T] | Exception:
-        if not self._has_more(begun):
-            return error
+    async def _all_new(
+        self, what: What[T], calls: Mapping[Key, Fetch[T]]
+    ) -> list[Entry[T] | Exception]:
+        """Begin a call for each of these keys, and return what they bring or why they do not."""
+        deadline = self.deadline()
+        flights: list[tuple[Key, Fetch[Entry[T]]]] = []
+        for key, fetch in calls.items():
+            begun = self._begun[key] = Begun(self._clock(), deadline)
+            flights.append((key, partial(self._bring, what, key, fetch, begun)))
+        landed = await self._flight.do_all(flights, max(deadline - time.monotonic(), 0.0))
+        return [
+            DeadlineExceeded(what.upstream, what.name, "no answer in time") if end is None else end
+            for end in landed
+        ]
+
+    async def _ended(self, what: What[T], key: Key, fetch: Fetch[T]) -> Entry[T] | Exception:
         try:
-            return await self.one(what, *call)
-        except Exception as another:  # noqa: BLE001  a value like the others, which the caller raises
-            return another
+            return await self.one(what, key, fetch)
+        except Exception as error:  # noqa: BLE001  a value like the others, for the caller to raise
+            return error
 
     def _has_more(self, begun: Begun) -> bool:
         """Return whether whoever joined a call has more time than it had."""
@@ -159,7 +172,8 @@ class SharedCalls:
             entry = Entry(await fetch(), begun.at)
             # Another has begun since, or a write came between: this one is not the newest.
             if self._begun.get(key) is begun:
-                self._keep(what, key, entry, None if receipt.has_repairs else receipt.size)
+                size = None if receipt.has_repairs or what.is_digest else receipt.size
+                self._keep(what, key, entry, size)
             return entry
         finally:
             if self._begun.get(key) is begun:

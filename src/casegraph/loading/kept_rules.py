@@ -47,6 +47,8 @@ class What(Generic[T]):
     encode: Callable[[T], bytes]
     decode: Callable[[bytes], T]
     records: Callable[[T], Iterable[object]]
+    is_digest: bool = False
+    """Whether a value is a small part of what it is read from, whose size is not its own."""
 
 
 class Reading(Struct, Generic[T], frozen=True):

@@ -56,7 +56,7 @@ _LISTS = _whole(ProgramList, Kind.LISTS, "lists")
 _ROLES = _whole(Role, Kind.ROLES, "roles")
 _HUBS = _whole(Hub, Kind.LISTS, "hubs")
 _WORKFLOWS: What[dict[str, str]] = What(
-    "action_management", Kind.LISTS, "workflows", encode, _names, lambda _: ()
+    "action_management", Kind.LISTS, "workflows", encode, _names, lambda _: (), is_digest=True
 )
 
 _BY_NAME: dict[str, What[Any]] = {what.name: what for what in (_LISTS, _ROLES, _HUBS, _WORKFLOWS)}

@@ -11,7 +11,7 @@ in place of 8.
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
@@ -46,10 +46,12 @@ class Call(Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         """Name what is asked of whom, without what could be secret."""
-        return (
-            f"Call({self.upstream!r}, {self.operation!r}, {self.effect}, {self.method!r},"
-            f" {self.origin!r}, deadline={self.deadline!r}, attempt={self.attempt!r})"
-        )
+        return f"Call({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Name the same where rich prints values: a struct's own would name every field."""
+        shown = ("upstream", "operation", "effect", "method", "origin", "deadline", "attempt")
+        return [(name, getattr(self, name)) for name in shown]
 
 
 class Reply(Struct, frozen=True, gc=False):
@@ -61,7 +63,11 @@ class Reply(Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         """Name the status, without what could be secret."""
-        return f"Reply({self.status!r})"
+        return f"Reply(status={self.status!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Name the same where rich prints values: a struct's own would name every field."""
+        return [("status", self.status)]
 
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]

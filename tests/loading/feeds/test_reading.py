@@ -76,6 +76,16 @@ def walked(rows: MovingList, walk: Any, between: list[Any], texts: Any) -> None:
     page_size=st.integers(2, 4),
     skew=st.sampled_from([0.0, -3600.0]),
 )
+@example(  # a change inside the equal time that is being walked through, and a later one
+    before=[("add", 0), ("add", 0), ("add", 0), ("tick", 1), ("delete", 0)],
+    between=[
+        [("add", 0), ("add", 0), ("edit", 0)],
+        [],
+        [("edit", 1), ("tick", 1), ("edit", 0)],
+    ],
+    page_size=2,
+    skew=0.0,
+)
 @settings(max_examples=100, deadline=None)
 @pytest.mark.parametrize(
     ("kind", "order"), [("notes", "id"), ("unread", "id"), ("whole", "id"), ("whole", "changed")]

@@ -32,6 +32,8 @@ _FIRST_WINDOW = timedelta(days=1)
 _LONGEST_WINDOW = timedelta(days=365 * 32)
 _HALVINGS = 4
 _SPARE_STEPS = 20
+_STILL_SECONDS = 7200.0
+"""A note changed now gets no older time than this by our clock: the vendor's may be behind."""
 
 
 class _Noted(Protocol):
@@ -195,6 +197,7 @@ class NoteWalk(Generic[N]):
         self._start = start
         self._skip = 0
         self._steps = 0
+        self._latest_mark: datetime | None = None
         self.seen: Pass[N] = Pass()
 
     async def step(self) -> bool:
@@ -211,7 +214,7 @@ class NoteWalk(Generic[N]):
             self._skip = max(0, self._skip - reading.page_size)
             return True
         times = self._times(page.items)
-        latest = not_in_future(times, now)
+        latest = self._certain(not_in_future(times, now), now)
         if latest is not None and (seen.watermark is None or latest > seen.watermark):
             seen.watermark = latest
         seen.rows.update((str(note.note_id), note) for note in page.items)
@@ -221,6 +224,18 @@ class NoteWalk(Generic[N]):
             return False
         self._advance(page, times)
         return True
+
+    def _certain(self, latest: datetime | None, now: datetime) -> datetime | None:
+        """Return up to when nothing can have been missed.
+
+        Inside an equal time, a note that is changed just then comes in front of the rows behind
+        which the next page begins. That time must be read again, and whatever is later with it.
+        """
+        if self._skip and self._start > now - timedelta(seconds=_STILL_SECONDS):
+            self._latest_mark = self._latest_mark or self._start
+        if latest is None or self._latest_mark is None:
+            return latest
+        return min(latest, self._latest_mark)
 
     def _is_joined(self, page: _Page[N]) -> bool:
         """Say whether a page that overlaps the one before still does so.
