@@ -16,6 +16,8 @@ from support.rehearsed import Rehearsed, rehearsed, until
 
 SOON = 0.25
 """Seconds of silence after which something is said to hang."""
+EARLY = 0.005
+"""Seconds by which a loop's timer may fire before its time."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def test_slow_waits_then_answers(sandbox: Rehearsed, whole: bytes) -> None:
     """A slow call has its answer, and not before its delay."""
     heard = faulted(sandbox, {"kind": "slow", "delay_ms": 120})
     assert (200, "closed", whole) == (heard.status, heard.end, heard.body)
-    assert heard.arrivals[0] >= 0.12
+    assert heard.arrivals[0] >= 0.12 - EARLY
 
 
 def test_hang_sends_nothing(sandbox: Rehearsed) -> None:
@@ -92,7 +94,7 @@ def test_drip_sends_piece_by_piece(sandbox: Rehearsed, whole: bytes) -> None:
     size = len(whole) // 3 + 1
     heard = faulted(sandbox, {"kind": "drip", "bytes": size, "interval_ms": 60})
     assert ("closed", whole) == (heard.end, heard.body)
-    assert heard.arrivals[-1] - heard.arrivals[0] >= 0.12
+    assert heard.arrivals[-1] - heard.arrivals[0] >= 0.12 - 2 * EARLY
 
 
 def test_reset_before_headers(sandbox: Rehearsed) -> None:
