@@ -232,5 +232,5 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
-        time.sleep(0.05)
+        time.sleep(0.05)  # a port that opens tells nobody
     raise SystemExit(f"{process.args!r} does not listen on {port}.")

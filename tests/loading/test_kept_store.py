@@ -100,12 +100,12 @@ async def test_what_a_value_came_in_is_its_size() -> None:
     def refuse(_value: Any) -> bytes:
         raise AssertionError("encoded")
 
-    store.put("a", Entry("x", 1000), refuse, 60, size=60)
-    store.put("b", Entry("y", 1000), refuse, 60, size=38)
+    store.put("a", Entry("x", 1000, 60), refuse, 60)
+    store.put("b", Entry("y", 1000, 38), refuse, 60)
     assert (store._bytes, await found(store, "a"), await found(store, "b")) == (100, "x", "y")
-    store.put("c", Entry("z", 1000), refuse, 60, size=99)
+    store.put("c", Entry("z", 1000, 99), refuse, 60)
     assert (store._bytes, await found(store, "c")) == (100, "z")
-    store.put("d", Entry("too large", 1000), refuse, 60, size=100)
+    store.put("d", Entry("too large", 1000, 100), refuse, 60)
     assert await found(store, "d") is None
 
 

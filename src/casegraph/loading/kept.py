@@ -299,9 +299,9 @@ class Kept:
                 return reading
         return end  # as a value: raised here, its traceback would hold this frame and so itself
 
-    def _keep(self, what: What[T], key: Key, entry: Entry[T], size: int | None = None) -> None:
+    def _keep(self, what: What[T], key: Key, entry: Entry[T]) -> None:
         windows = windows_of(entry, self.windows[what.kind], key)
-        self._store.put(key, entry, what.encode, windows.kept - self._age(entry), size)
+        self._store.put(key, entry, what.encode, windows.kept - self._age(entry))
 
     def _ask_behind(self, what: What[T], key: Key, fetch: Fetch[T]) -> None:
         """Ask anew without this request's deadline, allowance and record: it has its answer."""

@@ -10,7 +10,7 @@ for its key, because a write came between or somebody wanted a newer one, is ans
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -52,14 +52,11 @@ class SharedCalls:
     def __init__(
         self,
         written: Written,
-        keep: Callable[[What[Any], Key, Entry[Any], int | None], None],
+        keep: Callable[[What[Any], Key, Entry[Any]], None],
         clock: Callable[[], float],
         seconds: float = FLIGHT_SECONDS,
     ) -> None:
-        """Take a clock of seconds since 1970, and the longest time for one call.
-
-        `keep` is told the bytes of what a value was read from, None where they say nothing.
-        """
+        """Take a clock of seconds since 1970, and the longest time for one call."""
         self._written = written
         self._keep = keep
         self._clock = clock
@@ -70,14 +67,17 @@ class SharedCalls:
     async def one(self, what: What[T], key: Key, fetch: Fetch[T]) -> Entry[T]:
         """Return what one call brings for all who ask meanwhile; raises what it raises."""
         while True:
-            with ExitStack() as joined:
-                is_joined, begun = self._join(what, key, joined)
-                call = self._flight.do(key, partial(self._bring, what, key, fetch, begun))
-                try:
+            is_joined = self._flight.is_under_way(key)
+            begun = self._begun.get(key) if is_joined else self._begin(key)
+            begun = begun or Begun(self._clock(), self.deadline())  # forgotten meanwhile
+            joined = waterfall.shared(what.upstream, what.name) if is_joined else nullcontext()
+            call = self._flight.do(key, partial(self._bring, what, key, fetch, begun))
+            try:
+                with joined:
                     return await in_time(call, what.upstream, what.name)
-                except (DeadlineExceeded, RateLimited):
-                    if not (is_joined and self._has_more(begun)):
-                        raise
+            except (DeadlineExceeded, RateLimited):
+                if not (is_joined and self._has_more(begun)):
+                    raise
 
     async def all(
         self, what: What[T], calls: Sequence[tuple[Key, Fetch[T]]]
@@ -135,8 +135,7 @@ class SharedCalls:
         deadline = self.deadline()
         flights: list[tuple[Key, Fetch[Entry[T]]]] = []
         for key, fetch in calls.items():
-            begun = self._begun[key] = Begun(self._clock(), deadline)
-            flights.append((key, partial(self._bring, what, key, fetch, begun)))
+            flights.append((key, partial(self._bring, what, key, fetch, self._begin(key))))
         landed = await self._flight.do_all(flights, max(deadline - time.monotonic(), 0.0))
         return [
             DeadlineExceeded(what.upstream, what.name, "no answer in time") if end is None else end
@@ -153,27 +152,22 @@ class SharedCalls:
         """Return whether whoever joined a call has more time than it had."""
         return begun.deadline + MORE_SECONDS < self.deadline()
 
-    def _join(self, what: What[Any], key: Key, joined: ExitStack) -> tuple[bool, Begun]:
-        """Return whether a call is joined, and when it began: now, if it is a new one."""
-        is_joined = self._flight.is_under_way(key)
-        begun = self._begun.get(key) if is_joined else None
-        if begun is None:
-            begun = Begun(self._clock(), self.deadline())
-        if is_joined:
-            joined.enter_context(waterfall.shared(what.upstream, what.name))
-        else:
-            self._begun[key] = begun
-        return is_joined, begun
+    def _begin(self, key: Key) -> Begun:
+        """Enter that a call for this key begins now."""
+        begun = self._begun[key] = Begun(self._clock(), self.deadline())
+        return begun
 
     async def _bring(self, what: What[T], key: Key, fetch: Fetch[T], begun: Begun) -> Entry[T]:
         request_deadline.set(begun.deadline)
         receipt = open_receipt()
         try:
-            entry = Entry(await fetch(), begun.at)
+            value = await fetch()
+            # What the bodies say of the size of a value, where they are about that value.
+            size = None if receipt.has_repairs or what.is_digest else receipt.size
+            entry = Entry(value, begun.at, size)
             # Another has begun since, or a write came between: this one is not the newest.
             if self._begun.get(key) is begun:
-                size = None if receipt.has_repairs or what.is_digest else receipt.size
-                self._keep(what, key, entry, size)
+                self._keep(what, key, entry)
             return entry
         finally:
             if self._begun.get(key) is begun:

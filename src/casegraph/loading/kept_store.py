@@ -38,6 +38,8 @@ class Entry(msgspec.Struct, Generic[T], frozen=True):
 
     value: T
     fetched_at: float
+    size: int | None = None
+    """About how many bytes it is; None where only encoding it can tell."""
 
 
 class Store(Protocol):
@@ -46,18 +48,8 @@ class Store(Protocol):
     async def get(self, key: str, decode: Callable[[bytes], Any]) -> Entry[Any] | None:
         """Return the entry, None for a miss of any cause."""
 
-    def put(
-        self,
-        key: str,
-        entry: Entry[T],
-        encode: Callable[[T], bytes],
-        seconds: float,
-        size: int | None = None,
-    ) -> None:
-        """Keep the entry for so long without waiting for it; no time at all deletes it.
-
-        `size` is about how many bytes it would be; None where only encoding it can tell.
-        """
+    def put(self, key: str, entry: Entry[T], encode: Callable[[T], bytes], seconds: float) -> None:
+        """Keep the entry for so long without waiting for it; no time at all deletes it."""
 
     async def written(self, key: str) -> None:
         """Return when what was put under the key is there for other processes too."""
@@ -99,14 +91,7 @@ class MemoryStore:
         self._rows.move_to_end(key)
         return row.entry
 
-    def put(
-        self,
-        key: str,
-        entry: Entry[T],
-        encode: Callable[[T], bytes],
-        seconds: float,
-        size: int | None = None,
-    ) -> None:
+    def put(self, key: str, entry: Entry[T], encode: Callable[[T], bytes], seconds: float) -> None:
         """Keep the entry, unless a newer one is there."""
         row = self._rows.get(key)
         if row is not None and row.entry.fetched_at > entry.fetched_at:
@@ -114,6 +99,7 @@ class MemoryStore:
         self._remove(key)
         if seconds <= 0:
             return
+        size = entry.size
         if not size:
             value = _encoded(entry, encode)
             if value is None:
@@ -159,14 +145,7 @@ class CacheStore:
         writing = self._writing.get(key)
         return entry if writing is None else writing.entry
 
-    def put(
-        self,
-        key: str,
-        entry: Entry[T],
-        encode: Callable[[T], bytes],
-        seconds: float,
-        size: int | None = None,  # noqa: ARG002  the store's protocol
-    ) -> None:
+    def put(self, key: str, entry: Entry[T], encode: Callable[[T], bytes], seconds: float) -> None:
         """Write the entry in the background."""
         value = _encoded(entry, encode) if seconds > 0 else None
         before = self._writing.get(key)

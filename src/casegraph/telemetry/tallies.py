@@ -88,32 +88,32 @@ class Family(Collector, Generic[C]):
         return child
 
 
-class Counters(Family[Tally]):
+class _Tallies(Family[Tally]):
+    """Figures that are one number each."""
+
+    _told_as: type[CounterMetricFamily] | type[GaugeMetricFamily]
+
+    def __init__(self, name: str, about: str, labels: Mapping[str, Iterable[str]]) -> None:
+        super().__init__(name, about, labels, Tally)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the family as the library tells one."""
+        family = self._told_as(self.name, self._about, labels=self.labels)
+        for labels, child in self._children.items():
+            family.add_metric(labels, child.value)
+        yield family
+
+
+class Counters(_Tallies):
     """Figures that only grow; `_total` is added to the name when it is told."""
 
-    def __init__(self, name: str, about: str, labels: Mapping[str, Iterable[str]]) -> None:
-        super().__init__(name, about, labels, Tally)
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the family as the library tells one."""
-        family = CounterMetricFamily(self.name, self._about, labels=self.labels)
-        for labels, child in self._children.items():
-            family.add_metric(labels, child.value)
-        yield family
+    _told_as = CounterMetricFamily
 
 
-class Gauges(Family[Tally]):
+class Gauges(_Tallies):
     """Figures that go up and down."""
 
-    def __init__(self, name: str, about: str, labels: Mapping[str, Iterable[str]]) -> None:
-        super().__init__(name, about, labels, Tally)
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the family as the library tells one."""
-        family = GaugeMetricFamily(self.name, self._about, labels=self.labels)
-        for labels, child in self._children.items():
-            family.add_metric(labels, child.value)
-        yield family
+    _told_as = GaugeMetricFamily
 
 
 class Histograms(Family[Spread]):
