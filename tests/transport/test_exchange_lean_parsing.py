@@ -13,41 +13,10 @@ from casegraph.errors import UpstreamError, UpstreamUnavailable
 from casegraph.transport.calls import Call, Effect, Reply
 from casegraph.transport.exchange_lean_connection import Connection
 from support.raw_server import once, raw_server, response
+from support.wire import Wire
 
 BODY = b'{"id": 1}'
 CHUNKED = b'5\r\n{"id"\r\n4\r\n: 1}\r\n0\r\n\r\n'
-
-
-class Wire:
-    """The other end of a connection without a socket, which also owns the connection."""
-
-    def __init__(self) -> None:
-        self.sent = b""
-        self.is_aborted = False
-        self.is_lost = False
-
-    def write(self, data: bytes) -> None:
-        """Keep what is sent."""
-        self.sent += data
-
-    def get_write_buffer_size(self) -> int:
-        """Return 0: it takes everything at once."""
-        return 0
-
-    def is_closing(self) -> bool:
-        """Say whether the connection was given up."""
-        return self.is_aborted
-
-    def abort(self) -> None:
-        """Note it; the loop would tell of it later."""
-        self.is_aborted = True
-
-    def made(self, connection: Connection) -> None:
-        """Hear of the connection."""
-
-    def lost(self, connection: Connection) -> None:  # noqa: ARG002  the owner's signature
-        """Hear of its end."""
-        self.is_lost = True
 
 
 def head(*lines: str, start: str = "HTTP/1.1 200 OK") -> bytes:

@@ -16,6 +16,7 @@ from casegraph.transport import exchange_lean_connection
 from casegraph.transport.calls import Call, Effect
 from casegraph.transport.exchange_lean_connection import Connection
 from support.raw_server import response
+from support.wire import Wire
 
 CALL = Call("u", "o", Effect.READ, "GET", "http://h", "/x")
 
@@ -58,33 +59,6 @@ class Time:
             due[0].is_over = True
             due[0].callback()
         self.now = end
-
-
-class Wire:
-    """The other end, which takes everything, and owns the connection."""
-
-    is_aborted = False
-
-    def write(self, data: bytes) -> None:
-        """Take what is sent."""
-
-    def get_write_buffer_size(self) -> int:
-        """Return 0: all has left."""
-        return 0
-
-    def is_closing(self) -> bool:
-        """Say whether the connection was given up."""
-        return self.is_aborted
-
-    def abort(self) -> None:
-        """Note it."""
-        self.is_aborted = True
-
-    def made(self, connection: Connection) -> None:
-        """Hear of the connection."""
-
-    def lost(self, connection: Connection) -> None:
-        """Hear of its end."""
 
 
 def connected(monkeypatch: pytest.MonkeyPatch) -> tuple[Connection, Time]:
