@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import strawberry
+from strawberry.scalars import JSON
 
 from casegraph.engine.compiled.fields import BATCH
 
@@ -48,6 +49,22 @@ def _ranks(books: Sequence["Book"], info: Info) -> list[Any]:
     return [*range(len(books))]
 
 
+async def _late(value: Any) -> Any:
+    await asyncio.sleep(0)
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+async def _extras(books: Sequence["Book"], _info: Info) -> list[Any]:
+    await asyncio.sleep(0)
+    return [_late({"pages": book.pages} if book.pages else ValueError("none")) for book in books]
+
+
+def _others(books: Sequence["Book"], _info: Info) -> list[Any]:
+    return [_late([_late(book), None]) if book.pages else _late(None) for book in books]
+
+
 async def _cancelling(_books: Sequence["Book"], _info: Info) -> list[Any]:
     raise asyncio.CancelledError
 
@@ -75,6 +92,16 @@ class Book:
     async def cancelling(self) -> int | None:
         """Return what never comes."""
         return None
+
+    @strawberry.field(metadata={BATCH: _extras})
+    async def extra(self) -> JSON | None:
+        """Return something of any shape."""
+        return await _late({"pages": self.pages} if self.pages else ValueError("none"))
+
+    @strawberry.field(metadata={BATCH: _others})
+    async def others(self) -> list["Book | None"] | None:
+        """Return the book itself and nothing."""
+        return [self, None] if self.pages else None
 
     @strawberry.field
     async def sequel(self, info: Info) -> "Book | None":

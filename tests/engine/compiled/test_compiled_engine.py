@@ -132,6 +132,21 @@ async def test_a_batch_that_fails_fails_for_all(
     ]
 
 
+async def test_what_a_batch_has_still_to_wait_for_is_waited_for(
+    engine: CompiledEngine, standard: StandardEngine
+) -> None:
+    """Values that come later, lists of them and failures come out as if resolved one by one."""
+    query = "{ anyBooks { title extra others { title extra sequel { rank } } } }"
+    context = Context(value=[Book(title="A", pages=2), Book(title="B", pages=0)])
+
+    expected = await standard.run(Operation(query), context)
+    for _ in range(2):
+        result = await engine.run(Operation(query), context)
+        assert result.data == expected.data
+        assert told(result) == told(expected)
+    assert [each["extra"] for each in expected.data["anyBooks"]] == [{"pages": 2}, None]
+
+
 async def test_who_is_cancelled_inside_is_cancelled(engine: CompiledEngine) -> None:
     """A cancellation is no failure of a field."""
     with pytest.raises(asyncio.CancelledError):

@@ -160,7 +160,9 @@ class _Writer:
         if step is None:
             raise AssertionError(region)
         function = _Function(f"def g{region.number}(entries, values, s):  # {step.name}")
-        value = self._completed(step.shape, "a", "Y")
+        # What a function returned has been awaited; a batch may still hold what has not.
+        odd = "X" if step.source.way is Way.BATCHED else "Y"
+        value = self._completed(step.shape, "a", odd)
         function.add("for e, a in zip(entries, values):")
         function.add(f"e[1][{self._key(step)}] = {value}", 2)
         return function
