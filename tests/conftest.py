@@ -5,12 +5,13 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
 
 from support.gateway import Gateway, running_gateway
-from support.patience import patience_with_redis
+from support.patience import patience_with_redis, patience_with_upstreams
 from support.settings_read import Load, reader
 from support.stalls import (  # noqa: F401 - hooks of pytest, which finds them here
     pytest_runtest_protocol,
@@ -70,6 +71,13 @@ def patient_with_redis() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def patient_with_upstreams() -> Iterator[None]:
+    """Let no gateway that the test starts repeat a call because the machine was busy."""
+    with patience_with_upstreams():
+        yield
+
+
 @pytest.fixture(scope="session")
 def _upstreams() -> Iterator[Upstreams]:
     with running_upstreams() as running:
@@ -86,5 +94,7 @@ def upstreams(_upstreams: Upstreams) -> Upstreams:
 @pytest.fixture(scope="session")
 def gateway(_upstreams: Upstreams) -> Iterator[Gateway]:
     """Return the shared gateway over the shared sandbox."""
-    with running_gateway(_upstreams.environment) as running:
+    with ExitStack() as stack:
+        with patience_with_upstreams():
+            running = stack.enter_context(running_gateway(_upstreams.environment))
         yield running

@@ -144,15 +144,16 @@ def test_an_upstream_that_comes_back_is_tried_by_one_call_at_a_time(own: Upstrea
 def test_a_pacing_upstream_never_has_to_say_so(own: Upstreams) -> None:
     """Thirty at once: as many calls as the pace has places in time, no 429, the rest told to wait.
 
-    The upstream grants three calls more at once than the gateway takes, because a call that was
-    late on a busy machine, here by up to 300 ms, makes the next one look too early at its end.
+    The upstream grants ten calls more at once than the gateway takes, because a call that was late
+    on a busy machine, here by up to a second, makes the next one look too early at its end; of
+    thirty that come without a pace it would still refuse every second.
     """
     settings = {
         **own.environment,
         "CASEGRAPH_CASE_REVIEWS__MAX_PER_SECOND": "10",
         "CASEGRAPH_CASE_REVIEWS__BURST": "5",
     }
-    pace = {"case_reviews": {"pace": {"interval_ms": 100, "burst": 8, "excess": "reject"}}}
+    pace = {"case_reviews": {"pace": {"interval_ms": 100, "burst": 15, "excess": "reject"}}}
     with running_gateway(settings) as gateway, rehearsing(own, pace):
         apart = cases_apart()
         with timed() as took:

@@ -5,6 +5,7 @@ because look-ups of a hub are remembered by the gateway.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from casegraph.upstreams.action_management.store import Hub, Row
 from support.gateway import Gateway, running_gateway
+from support.patience import patience_with_upstreams
 from support.upstreams import Upstreams, running_upstreams
 
 _hub_ids = count(500)
@@ -33,7 +35,9 @@ def lab(_lab: Upstreams) -> Upstreams:
 @pytest.fixture(scope="session")
 def lab_gateway(_lab: Upstreams) -> Iterator[Gateway]:
     """Return the gateway over the sandbox that may be edited."""
-    with running_gateway(_lab.environment) as running:
+    with ExitStack() as stack:
+        with patience_with_upstreams():
+            running = stack.enter_context(running_gateway(_lab.environment))
         yield running
 
 

@@ -12,6 +12,11 @@ from casegraph.transport.exchange_httpx import HttpxExchange
 from casegraph.transport.exchange_lean import LeanExchange
 
 
+@pytest.fixture(autouse=True)
+def patient_with_upstreams() -> None:
+    """Leave calls their 3 s, and breakers theirs: these tests are about the figures as shipped."""
+
+
 async def _opening(kind: Any) -> AsyncIterator[Any]:
     opened = []
 

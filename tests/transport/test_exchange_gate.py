@@ -46,14 +46,18 @@ class Counted(asyncio.Protocol):
         loop, chance = asyncio.get_running_loop(), self.server.chance
         cut = chance.choice((0, len(ANSWER) - 3))
         first = chance.uniform(0, LONGEST_SECONDS) if chance.random() < 1 / 2 else 0.0
-        if cut:
-            loop.call_later(first, self.write, ANSWER[:cut])
-        loop.call_later(first + (LONGEST_SECONDS / 2 if cut else 0.0), self.write, ANSWER[cut:])
+        pieces = (ANSWER[:cut], ANSWER[cut:]) if cut else (ANSWER,)
+        loop.call_later(first, self.write, *pieces)
 
-    def write(self, data: Any) -> None:
-        """Send some bytes, unless the client has gone."""
+    def write(self, data: Any, *later: Any) -> None:
+        """Send some bytes, and the next ones 3 ms later, unless the client has gone.
+
+        Two timers set at once may fire in either order when the loop is late.
+        """
         if not self.transport.is_closing():
             self.transport.write(data)
+            if later:
+                asyncio.get_running_loop().call_later(LONGEST_SECONDS / 2, self.write, *later)
 
 
 class Server:
