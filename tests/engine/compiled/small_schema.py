@@ -61,10 +61,6 @@ async def _extras(books: Sequence["Book"], _info: Info) -> list[Any]:
     return [_late({"pages": book.pages} if book.pages else ValueError("none")) for book in books]
 
 
-def _others(books: Sequence["Book"], _info: Info) -> list[Any]:
-    return [_late([_late(book), None]) if book.pages else _late(None) for book in books]
-
-
 async def _cancelling(_books: Sequence["Book"], _info: Info) -> list[Any]:
     raise asyncio.CancelledError
 
@@ -95,13 +91,13 @@ class Book:
 
     @strawberry.field(metadata={BATCH: _extras})
     async def extra(self) -> JSON | None:
-        """Return something of any shape."""
-        return await _late({"pages": self.pages} if self.pages else ValueError("none"))
+        """Return something of any shape, once that has been waited for."""
+        return _late({"pages": self.pages} if self.pages else ValueError("none"))
 
-    @strawberry.field(metadata={BATCH: _others})
-    async def others(self) -> list["Book | None"] | None:
-        """Return the book itself and nothing."""
-        return [self, None] if self.pages else None
+    @strawberry.field
+    def extras(self) -> list[JSON | None]:
+        """Return the same twice."""
+        return [_late({"pages": self.pages}), _late(ValueError("none"))]
 
     @strawberry.field
     async def sequel(self, info: Info) -> "Book | None":

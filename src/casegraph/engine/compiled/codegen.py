@@ -160,9 +160,7 @@ class _Writer:
         if step is None:
             raise AssertionError(region)
         function = _Function(f"def g{region.number}(entries, values, s):  # {step.name}")
-        # What a function returned has been awaited; a batch may still hold what has not.
-        odd = "X" if step.source.way is Way.BATCHED else "Y"
-        value = self._completed(step.shape, "a", odd)
+        value = self._completed(step.shape, "a", "Y")
         function.add("for e, a in zip(entries, values):")
         function.add(f"e[1][{self._key(step)}] = {value}", 2)
         return function

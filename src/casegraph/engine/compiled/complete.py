@@ -7,7 +7,7 @@ Invariants: nothing raised by a resolver or a value leaves here but as an error 
 odd value is gone through once, so what can be used up is used up once.
 """
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -60,13 +60,26 @@ def _is_failure(value: Any) -> bool:
     return isinstance(value, Exception)
 
 
-def _leaf(shape: Shape, value: Any, run: "Run", _entry: Entry | None, _indexes: Indexes) -> Any:
+def _leaf(shape: Shape, value: Any, run: "Run", entry: Entry | None, indexes: Indexes) -> Any:
     completed = Executor.complete_leaf_value(shape.type, value)
+    if is_awaitable(completed):
+        return later(completed, shape, run, entry, indexes)
     if shape.type.name in _TEXTS and isinstance(value, str):
         run.classes.learn_text(value)
     elif isinstance(shape.type, GraphQLScalarType):
         run.classes.learn(shape.type.name, value)
     return completed
+
+
+def later(
+    text: Awaitable[Any], shape: Shape, run: "Run", entry: Entry | None, indexes: Indexes
+) -> None:
+    """Let a leaf stand in the answer as what its text turns out to be; that is not looked at."""
+    run.wait(text, shape, entry, indexes, _as_it_is)
+
+
+def _as_it_is(text: Any) -> Any:
+    return text
 
 
 def _list(shape: Shape, value: Any, run: "Run", entry: Entry | None, indexes: Indexes) -> Any:
