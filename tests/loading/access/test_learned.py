@@ -5,6 +5,7 @@ from casegraph.loading.access.learned import (
     ANCHORS_MAX,
     FIGURES_MAX,
     KEPT_SECONDS,
+    LATENCY_KEPT_SECONDS,
     Learned,
 )
 
@@ -27,6 +28,22 @@ def test_latency_begins_as_a_guess_and_follows_what_is_seen() -> None:
 
     assert learned.latency("ratings", "ratings") == 1.2
     assert learned.latency("ratings", "rating") == GUESSED_LATENCY
+
+
+def test_a_latency_that_nobody_has_seen_again_is_a_guess_again() -> None:
+    """A way that was slow once gets another chance, and the next call begins the figure anew."""
+    clock = _Clock()
+    learned = Learned(clock)
+    learned.took("ratings", "ratings", 9.0)
+    clock.now = LATENCY_KEPT_SECONDS
+    assert learned.latency("ratings", "ratings") == 9.0
+    learned.took("ratings", "ratings", 4.0)
+    assert learned.latency("ratings", "ratings") == 8.0
+
+    clock.now += LATENCY_KEPT_SECONDS + 1
+    assert learned.latency("ratings", "ratings") == GUESSED_LATENCY
+    learned.took("ratings", "ratings", 1.0)
+    assert learned.latency("ratings", "ratings") == 1.0
 
 
 def test_totals_and_shares_are_forgotten_after_five_minutes() -> None:

@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 WEIGHT = 0.2
 """Of the newest latency against all before: about the last ten calls count."""
+LATENCY_KEPT_SECONDS = 30.0
+"""Without a new call its latency is a guess again: a way that was slow once would never be taken,
+and so never be measured, again. Between a breaker's shortest and longest pause, 5 and 60 s."""
 KEPT_SECONDS = 300.0
 """A figure older than that is no figure: as long as look-ups are kept."""
 FIGURES_MAX = 2_000
@@ -34,20 +37,25 @@ class Learned:
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._latencies: dict[tuple[str, str], float] = {}
+        self._latencies: dict[tuple[str, str], tuple[float, float]] = {}
         self._totals: OrderedDict[Parts, tuple[int, float]] = OrderedDict()
         self._shares: OrderedDict[Parts, tuple[float, float]] = OrderedDict()
         self._ranks: OrderedDict[Parts, tuple[list[tuple[int, int]], float]] = OrderedDict()
 
     def took(self, upstream: str, operation: str, seconds: float) -> None:
         """Learn how long one attempt on the wire took, waits in front of it left out."""
-        key = (upstream, operation)
-        before = self._latencies.get(key, seconds)
-        self._latencies[key] = before + WEIGHT * (seconds - before)
+        now = self._clock()
+        before, at = self._latencies.get((upstream, operation), (seconds, now))
+        if now - at > LATENCY_KEPT_SECONDS:
+            before = seconds
+        self._latencies[upstream, operation] = (before + WEIGHT * (seconds - before), now)
 
     def latency(self, upstream: str, operation: str) -> float:
-        """Return how long such a call takes, a guess before the first."""
-        return self._latencies.get((upstream, operation), GUESSED_LATENCY)
+        """Return how long such a call takes; a guess before the first and long after the last."""
+        found = self._latencies.get((upstream, operation))
+        if found is None or self._clock() - found[1] > LATENCY_KEPT_SECONDS:
+            return GUESSED_LATENCY
+        return found[0]
 
     def counted(self, parts: Parts, total: int | None) -> None:
         """Learn how many rows there are of something; None teaches nothing."""
