@@ -16,22 +16,13 @@ from typing import Any
 
 from graphql import GraphQLEnumType
 
+from casegraph.engine.compiled.checks import CHECKS, TEXTS, is_known
 from casegraph.engine.compiled.classes import Classes
 from casegraph.engine.compiled.complete import complete, settle
 from casegraph.engine.compiled.fields import Way
 from casegraph.engine.compiled.leaves import enum_names, scalar_printer
 from casegraph.engine.compiled.plan import Kind, Plan, Region, Selection, Shape, Step
 
-_INT_MAX = 2**31 - 1
-_IS_TEXT = "type({v}) is str"
-_CHECKS = {
-    "String": _IS_TEXT,
-    "ID": _IS_TEXT,
-    "Boolean": "{v} is True or {v} is False",
-    "Int": f"type({{v}}) is int and {-_INT_MAX - 1} <= {{v}} <= {_INT_MAX}",
-    "Float": "type({v}) is float and -inf < {v} < inf",
-}
-_TEXTS = frozenset({"String", "ID"})
 _UNREAD = object()
 """Stands for an attribute that has not been read yet."""
 
@@ -186,14 +177,14 @@ class _Writer:
             selection = shape.selections[shape.type.name]
             known = self._constant(f"h_{shape.type.name}", self._classes.of(shape.type.name))
             made = f"o{selection.number}({value}, s, e{at})"
-            return f"{made} if {_is_known(value, known)} else {null}{slow}"
+            return f"{made} if {is_known(value, known)} else {null}{slow}"
         known = self._constant(f"d{shape.number}", shape.functions)
         made = f"{known}[id(type({value}))]({value}, s, e{at})"
         return f"{made} if id(type({value})) in {known} else {null}{slow}"
 
     def _leaf(self, shape: Shape, value: str, slow: str, null: str) -> str:
         kind = shape.type
-        check = _CHECKS.get(kind.name)
+        check = CHECKS.get(kind.name)
         if isinstance(kind, GraphQLEnumType):
             names = enum_names(kind)
             if not names:
@@ -208,8 +199,8 @@ class _Writer:
         checked = check.format(v=value)
         if shape.is_nullable:
             checked = f"{checked} or {value} is None"
-        if kind.name in _TEXTS:
-            text = f"str({value}) if {_is_known(value, 'T')}"
+        if kind.name in TEXTS:
+            text = f"str({value}) if {is_known(value, 'T')}"
             return f"{value} if {checked} else {text} else {slow}"
         return f"{value} if {checked} else {slow}"
 
@@ -222,10 +213,6 @@ class _Writer:
         each = f"for i{number}, x{number} in enumerate({value})"
         is_list = f"type({value}) is tuple or type({value}) is list"
         return f"[{inner} {each}] if {is_list} else {slow}"
-
-
-def _is_known(value: str, known: str) -> str:
-    return f"type({value}) is {known}.first or id(type({value})) in {known}"
 
 
 def _reader(attributes: tuple[str, ...]) -> Callable[..., list[Any]]:

@@ -17,13 +17,12 @@ from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.pyutils import is_iterable
 from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
 
+from casegraph.engine.compiled.checks import TEXTS
 from casegraph.engine.compiled.classes import CLASSES_MAX, is_honest
 from casegraph.engine.compiled.plan import Entry, Indexes, Kind, Selection, Shape
 
 if TYPE_CHECKING:
     from casegraph.engine.compiled.run import Run
-
-_TEXTS = frozenset({"String", "ID"})
 
 
 def complete(shape: Shape, value: Any, run: "Run", entry: Entry | None, *indexes: int) -> Any:
@@ -64,7 +63,7 @@ def _leaf(shape: Shape, value: Any, run: "Run", entry: Entry | None, indexes: In
     completed = Executor.complete_leaf_value(shape.type, value)
     if is_awaitable(completed):
         return later(completed, shape, run, entry, indexes)
-    if shape.type.name in _TEXTS and isinstance(value, str):
+    if shape.type.name in TEXTS and isinstance(value, str):
         run.classes.learn_text(value)
     elif isinstance(shape.type, GraphQLScalarType):
         run.classes.learn(shape.type.name, value)
