@@ -82,6 +82,7 @@ class Carriers:
         origins: Mapping[str, type],
         *,
         has_mappings: bool,
+        only_structs: bool = False,
     ) -> None:
         self._names = names
         self._origins = origins
@@ -97,6 +98,7 @@ class Carriers:
             kind: type(f"Odd{kind}", (origin,), {}) for kind, origin in origins.items()
         }
         self._computing = {kind: _computing(kind, all_) for kind, all_ in names.items()}
+        self._only_structs = only_structs
         self._kinds: list[Callable[[str, dict[str, Any]], Any]] = [
             *[self._own] * 5,
             *[self._struct] * 3,
@@ -109,9 +111,10 @@ class Carriers:
     def make(self, draws: Draws, kind: str, rng: Random, depth: int) -> Any:
         """Return a new object of a type."""
         seed, names = rng.getrandbits(30), self._names[kind]
-        if depth >= _EAGER_DEPTH_MAX or rng.random() < 0.2:
+        is_odd = rng.random() < 0.02 if self._only_structs else rng.random() < 0.2
+        if depth >= _EAGER_DEPTH_MAX or is_odd:
             return Lazy(draws, frozenset(names), kind, seed, depth)
-        if rng.random() < 0.1:
+        if not self._only_structs and rng.random() < 0.1:
             return self._computing[kind](draws, frozenset(names), kind, seed, depth)
         values = {name: draws.attribute(kind, name, seed, depth) for name in names}
         values = {
@@ -119,7 +122,8 @@ class Carriers:
             for name, value in values.items()
         }
         told_of = {KIND: kind, SEED: seed, DEPTH: depth}
-        return rng.choice(self._kinds)(kind, {**values, **told_of})
+        kinds = [self._struct] if self._only_structs else self._kinds
+        return rng.choice(kinds)(kind, {**values, **told_of})
 
     def _own(self, kind: str, values: dict[str, Any]) -> Any:
         return _filled(self._origins[kind], values)

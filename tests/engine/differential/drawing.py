@@ -42,6 +42,8 @@ class Vocabulary:
     schema: GraphQLSchema
     has_mappings: bool = False
     """Whether the schema reads its fields from mappings too."""
+    only_structs: bool = False
+    """Whether nearly all its objects are of one make of class."""
 
     @cached_property
     def plain(self) -> dict[str, dict[str, GraphQLOutputType]]:
@@ -64,7 +66,9 @@ class Vocabulary:
             for name in self.plain
         }
         names = {name: tuple(attributes) for name, attributes in self.plain.items()}
-        return Carriers(names, origins, has_mappings=self.has_mappings)
+        return Carriers(
+            names, origins, has_mappings=self.has_mappings, only_structs=self.only_structs
+        )
 
     def field_type(self, where: str) -> GraphQLOutputType:
         """Return the type of `Type.field`, named as in the schema."""

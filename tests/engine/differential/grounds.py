@@ -11,6 +11,7 @@ from engine.differential import (
     schema_leaves,
     schema_office,
     schema_random,
+    schema_rows,
 )
 from engine.differential.drawing import Source, Vocabulary
 from engine.differential.project import project
@@ -21,6 +22,7 @@ _SCHEMAS: Mapping[str, Callable[[], strawberry.Schema]] = {
     "leaves": schema_leaves.build,
     "office": schema_office.build,
     "forms": schema_forms.build,
+    "rows": schema_rows.build,
 }
 NAMES = (*_SCHEMAS, "project")
 RANDOM = "random-"
@@ -34,12 +36,12 @@ def ground(name: str) -> Ground:
         return project()
     if name.startswith(RANDOM):
         return _over(name, schema_random.build(int(name.removeprefix(RANDOM))))
-    return _over(name, _SCHEMAS[name](), has_mappings=name == "animals")
+    return _over(name, _SCHEMAS[name]())
 
 
-def _over(name: str, schema: strawberry.Schema, *, has_mappings: bool = False) -> Ground:
+def _over(name: str, schema: strawberry.Schema) -> Ground:
     """Return a ground whose data is drawn, over any strawberry schema."""
-    vocabulary = Vocabulary(schema._schema, has_mappings)
+    vocabulary = Vocabulary(schema._schema, name == "animals", only_structs=name == "rows")
 
     async def context(run: Run) -> Source:
         return Source(vocabulary, run.seed, run.oddness, run.once, run.again)

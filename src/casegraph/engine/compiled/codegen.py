@@ -22,6 +22,7 @@ from casegraph.engine.compiled.complete import complete, settle
 from casegraph.engine.compiled.fields import Way
 from casegraph.engine.compiled.leaves import enum_names, scalar_printer
 from casegraph.engine.compiled.plan import Kind, Plan, Region, Selection, Shape, Step
+from casegraph.engine.compiled.straight import StraightWriter, is_straight_list, odd
 
 _UNREAD = object()
 """Stands for an attribute that has not been read yet."""
@@ -80,14 +81,17 @@ class _Writer:
         self._plan = plan
         self._classes = classes
         self._constants: dict[str, Any] = {"X": complete, "Y": settle, "inf": math.inf}
+        self._constants["B"] = odd
         self._constants["T"] = classes.texts
         self._constants["N"] = _UNREAD
+        self._straight = StraightWriter(classes, self._constant)
 
     def code(self) -> Code:
         """Return the whole."""
         functions = [self._selection(each) for each in self._plan.selections]
         functions += [self._region(each) for each in self._plan.regions[1:]]
-        return Code("\n\n\n".join(each.text() for each in functions) + "\n", self._constants)
+        texts = [*self._straight.functions, *(each.text() for each in functions)]
+        return Code("\n\n\n".join(texts) + "\n", self._constants)
 
     def _selection(self, selection: Selection) -> _Function:
         at = "".join(f", i{number}" for number in range(selection.indexes))
@@ -210,9 +214,13 @@ class _Writer:
             raise AssertionError(shape)
         number = shape.indexes
         inner = self._completed(item, f"x{number}", "X")
-        each = f"for i{number}, x{number} in enumerate({value})"
+        made = f"[{inner} for i{number}, x{number} in enumerate({{}})]"
         is_list = f"type({value}) is tuple or type({value}) is list"
-        return f"[{inner} {each}] if {is_list} else {slow}"
+        if not is_straight_list(shape):
+            return f"{made.format(value)} if {is_list} else {slow}"
+        at = "".join(f", i{number}" for number in range(shape.indexes))
+        straight = self._straight.list_of(shape, at, made.format("c"))
+        return f"{straight}({value}, s, e{at}) if {is_list} else {slow}"
 
 
 def _reader(attributes: tuple[str, ...]) -> Callable[..., list[Any]]:

@@ -27,8 +27,8 @@ SEEN_MAX = 4_096
 """Texts of which it is remembered that they were seen once; 100 bytes each."""
 DOCUMENTS_MAX = 512
 """Documents whose plans are kept, as many as documents that are kept parsed."""
-STEP_BYTES = 2_500
-"""What one planned field weighs with its code and the closures it calls: 1,950 bytes, measured
+STEP_BYTES = 2_800
+"""What one planned field weighs with its code and the closures it calls: 2,400 bytes, measured
 (tests/bench/execution_cost.py prints it), and what the allocator keeps beside them."""
 TOKEN_BYTES = 600
 """What one token of the parsed document weighs, which its plans hold."""

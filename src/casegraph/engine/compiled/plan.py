@@ -42,10 +42,10 @@ from graphql.execution.values import VariableValues
 
 from casegraph.engine.compiled.fields import FieldSource, Sources, Way
 
-STEPS_MAX = 600
+STEPS_MAX = 450
 """Largest plan, in fields, counted for every type that a value may have. Planning and compiling one
-field takes 50 to 80 µs (tests/bench/execution_cost.py prints it), and 50 ms is the longest that one
-document may hold the loop."""
+field takes 65 to 105 µs (tests/bench/execution_cost.py prints it), and 50 ms is the longest that
+one document may hold the loop."""
 DEPTH_MAX = 40
 """Deepest plan; only trusted documents may be deeper than 12."""
 LISTS_MAX = 8
