@@ -4,8 +4,9 @@ Eight pages of each kind take turns, so that no row comes again at once. Nothing
 clients get bodies in hand. Beside a figure stands that of the plain way: ids and moments through
 the shortest hook that reads all forms, and of a swept page each row read. A figure is the least of
 several rounds in which the ways take turns. When every row was read and no id kept, the four were
-8.6, 5.8, 15.3 and 18.1 µs, on the machine that has 2.0, 4.5, 11.6 and 8.6 now. Run it on an
-otherwise idle machine, from the project's folder:
+8.6, 5.8, 15.3 and 18.1 µs, on a machine that then came to 2.0, 4.5, 11.6 and 8.6; while links were
+read and the collector knew each record, 1.8, 4.1, 8.8 and 7.8, on one that has 1.8, 3.4, 7.7 and
+6.8 now. Run it on an otherwise idle machine, from the project's folder:
 
     PYTHONPATH=src python tests/bench/decode_cost.py
 """

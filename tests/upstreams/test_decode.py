@@ -44,7 +44,7 @@ def violations(value: Any) -> Any:
 
 def differences(good: Any, other: Any, here: Any = "$") -> Any:
     """Name the smallest spots in which two records differ."""
-    if type(good) is type(other) and isinstance(good, msgspec.Struct):
+    if isinstance(good, msgspec.Struct) and isinstance(other, type(good)):
         fields = msgspec.structs.fields(type(good))
         members = [(f".{each.encode_name}", each.name) for each in fields]
         pairs = [(step, getattr(good, name), getattr(other, name)) for step, name in members]

@@ -3,7 +3,7 @@
 An operation says once what it is called, what repeating it does, and where it stands; the client
 fills in ids and reads the body. Statuses become our errors here and nowhere else, because the
 vendors' own texts are for nobody but them. What a good answer does not need is made for a bad one
-only: a call takes 1.6 µs here, and reading two notes 2.4.
+only: a call takes 1.8 µs here, and reading two notes 2.5.
 Invariant: an upstream's message, URL or header never gets into an error.
 """
 

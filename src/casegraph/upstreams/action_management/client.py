@@ -14,7 +14,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from casegraph.transport.calls import Effect, Reply
-from casegraph.upstreams.action_management.note_rows import NoteRow, NoteRows, read_rows, rows_of
+from casegraph.upstreams.action_management.note_rows import (
+    NoteRow,
+    NoteRows,
+    read_rows,
+    read_rows_strictly,
+    rows_of,
+)
 from casegraph.upstreams.action_management.records import (
     Case,
     CasePage,
@@ -29,7 +35,7 @@ from casegraph.upstreams.action_management.records import (
     stamp_case,
 )
 from casegraph.upstreams.base import Operation, Rest, if_match, strong_etag
-from casegraph.upstreams.decode import Shape
+from casegraph.upstreams.decode import UNREAD, Shape
 from casegraph.upstreams.paths import Segment, int32
 
 CASE_QUERY = Operation("case_query", Effect.READ, "POST", "/hubs/{hub}/cases/query")
@@ -188,10 +194,14 @@ class ActionManagement:
 
     async def read_note_rows(self, hub_id: str, rows: Iterable[NoteRow]) -> tuple[Note, ...]:
         """Return rows of the hub's notes as notes: no call, but a turn for others first."""
-        ids = _hub(hub_id)
+        hub = str(_hub(hub_id)["hub"])
         await asyncio.sleep(0)
-        with self._rest.reading(HUB_NOTES) as where:
-            return read_rows(rows, str(ids["hub"]), where)
+        wanted = tuple(rows)
+        try:
+            return read_rows_strictly(wanted, hub)
+        except UNREAD:
+            with self._rest.reading(HUB_NOTES) as where:
+                return read_rows(wanted, hub, where)
 
     async def _hub_notes(
         self,

@@ -12,9 +12,9 @@ from enum import Enum
 from typing import TypeAlias
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, UnsetType, field
 
-from casegraph.upstreams.decode import Id, Instant
+from casegraph.upstreams.decode import Id, Instant, Record
 
 Told: TypeAlias = UnsetType | None
 """Beside a value's type: the upstream may not have told it, or told that there is none."""
@@ -34,22 +34,15 @@ class ProgramListType(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
-class Link(Struct, frozen=True):
-    """The addresses a vendor object carries; never followed."""
-
-    self: str | None = None
-
-
-class User(Struct, frozen=True):
+class User(Record, frozen=True):
     """An end user as embedded in cases and notes (contract §5.4)."""
 
     user_id: Id = field(name="id")
     user_name: str | None = field(name="userName", default=None)
     is_active: bool | None = field(name="isActive", default=None)
-    links: Link | None = None
 
 
-class ListValue(Struct, frozen=True):
+class ListValue(Record, frozen=True):
     """One chosen item of a case's lists (contract §5.3)."""
 
     list_id: Id | None = field(name="listId", default=None)
@@ -63,7 +56,7 @@ class ListValue(Struct, frozen=True):
     hub_id: str = ""
 
 
-class CaseRole(Struct, frozen=True):
+class CaseRole(Record, frozen=True):
     """Who is assigned to a case in one role (contract §5.4)."""
 
     role_id: Id | None = field(name="id", default=None)
@@ -72,7 +65,7 @@ class CaseRole(Struct, frozen=True):
     hub_id: str = ""
 
 
-class DataField(Struct, frozen=True):
+class DataField(Record, frozen=True):
     """One piece of survey data copied into a case (contract §5.5)."""
 
     data_field_id: Id | None = field(name="id", default=None)
@@ -81,7 +74,7 @@ class DataField(Struct, frozen=True):
     question_name: str | None = field(name="questionName", default=None)
 
 
-class CaseSource(Struct, frozen=True):
+class CaseSource(Record, frozen=True):
     """The survey response that a case came from (contract §5.6)."""
 
     response_id: Id | None = field(name="responseId", default=None)
@@ -89,7 +82,7 @@ class CaseSource(Struct, frozen=True):
     source_id: Id | None = field(name="sourceId", default=None)
 
 
-class Case(Struct, frozen=True):
+class Case(Record, frozen=True):
     """A case, from a list or from its details; `detailed` says which (contract §5.2)."""
 
     case_id: Id = field(name="id")
@@ -114,7 +107,7 @@ class Case(Struct, frozen=True):
     detailed: bool = False
 
 
-class Note(Struct, frozen=True):
+class Note(Record, frozen=True):
     """A note on a case; system notes have neither authors nor a modified date (contract §5.7)."""
 
     note_id: Id = field(name="id")
@@ -128,14 +121,14 @@ class Note(Struct, frozen=True):
     hub_id: str = ""
 
 
-class SubCategory(Struct, frozen=True):
+class SubCategory(Record, frozen=True):
     """A finer choice below a category item (contract §5.8)."""
 
     sub_category_id: Id | None = field(name="id", default=None)
     name: str | None = None
 
 
-class ProgramListItem(Struct, frozen=True):
+class ProgramListItem(Record, frozen=True):
     """One choice of a program list; belongs to the list it stands in, whatever its listId says."""
 
     item_id: Id = field(name="id")
@@ -145,7 +138,7 @@ class ProgramListItem(Struct, frozen=True):
     sub_categories: tuple[SubCategory, ...] | None = field(name="subCategories", default=())
 
 
-class ProgramList(Struct, frozen=True):
+class ProgramList(Record, frozen=True):
     """A list of choices of the hub's program (contract §5.8)."""
 
     list_id: Id = field(name="id")
@@ -157,7 +150,7 @@ class ProgramList(Struct, frozen=True):
     hub_id: str = ""
 
 
-class Role(Struct, frozen=True):
+class Role(Record, frozen=True):
     """A role that people can have on cases of the hub (contract §5.9)."""
 
     role_id: Id = field(name="id")
@@ -166,40 +159,40 @@ class Role(Struct, frozen=True):
     hub_id: str = ""
 
 
-class Hub(Struct, frozen=True):
+class Hub(Record, frozen=True):
     """A hub that this gateway's credentials may see (contract §8)."""
 
     hub_id: Id = field(name="id")
     name: str | None = None
 
 
-class CasePage(Struct, frozen=True):
+class CasePage(Record, frozen=True):
     """One page of the case query."""
 
     items: tuple[Case, ...]
     total_count: int = field(name="totalCount")
 
 
-class NotePage(Struct, frozen=True):
+class NotePage(Record, frozen=True):
     """Notes of a case, or one page of a hub's notes."""
 
     items: tuple[Note, ...]
     total_count: int | None = field(name="totalCount", default=None)
 
 
-class ProgramLists(Struct, frozen=True):
+class ProgramLists(Record, frozen=True):
     """All program lists of a hub, in the vendor's order; two may share an id."""
 
     items: tuple[ProgramList, ...]
 
 
-class Roles(Struct, frozen=True):
+class Roles(Record, frozen=True):
     """All roles of a hub."""
 
     items: tuple[Role, ...]
 
 
-class Hubs(Struct, frozen=True):
+class Hubs(Record, frozen=True):
     """All hubs that may be seen."""
 
     items: tuple[Hub, ...]

@@ -9,9 +9,9 @@ ContractViolation itself.
 
 from enum import Enum
 
-from msgspec import Struct, field
+from msgspec import field
 
-from casegraph.upstreams.decode import Id, Instant
+from casegraph.upstreams.decode import Id, Instant, Record
 
 
 class ReviewStatus(Enum):
@@ -28,13 +28,13 @@ class ReviewStatus(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
-class CaseReference(Struct, frozen=True):
+class CaseReference(Record, frozen=True):
     """The case as nested in an entry."""
 
     case_id: Id | None = field(name="id", default=None)
 
 
-class Reviewer(Struct, frozen=True):
+class Reviewer(Record, frozen=True):
     """The person an entry is assigned to."""
 
     user_id: Id | None = field(name="id", default=None)
@@ -43,14 +43,14 @@ class Reviewer(Struct, frozen=True):
     full_name: str | None = field(name="name", default=None)
 
 
-class Review(Struct, frozen=True):
+class Review(Record, frozen=True):
     """The question set that an entry answers."""
 
     review_id: Id | None = field(name="id", default=None)
     name: str | None = None
 
 
-class ReviewAnswer(Struct, frozen=True):
+class ReviewAnswer(Record, frozen=True):
     """One answered question."""
 
     question_id: Id | None = None
@@ -60,7 +60,7 @@ class ReviewAnswer(Struct, frozen=True):
     score: float | None = None
 
 
-class ReviewEntry(Struct, frozen=True):
+class ReviewEntry(Record, frozen=True):
     """One review of one case."""
 
     review_entry_id: Id = field(name="id")
@@ -114,8 +114,7 @@ class ReviewEntry(Struct, frozen=True):
         return self.review_answers if self.review_answers is not None else self.plain_answers or ()
 
 
-class ReviewCounts(Struct, frozen=True):
+class ReviewCounts(Record, frozen=True):
     """What `mode=count` answers."""
 
     record_count: int
-    page_count: int | None = None

@@ -8,9 +8,9 @@ ContractViolation itself.
 
 from enum import Enum
 
-from msgspec import Struct, field
+from msgspec import field
 
-from casegraph.upstreams.decode import Id, Instant
+from casegraph.upstreams.decode import Id, Instant, Record
 
 
 class CustomerCaseStatus(Enum):
@@ -25,7 +25,7 @@ class CustomerCaseStatus(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
-class Author(Struct, frozen=True):
+class Author(Record, frozen=True):
     """Who wrote a piece of social content."""
 
     service: str | None = None
@@ -35,7 +35,7 @@ class Author(Struct, frozen=True):
     is_brand_owned: bool | None = field(name="brandOwned", default=None)
 
 
-class Interaction(Struct, frozen=True):
+class Interaction(Record, frozen=True):
     """One piece of social content on a case."""
 
     created_at: Instant | None = field(name="created", default=None)
@@ -47,14 +47,14 @@ class Interaction(Struct, frozen=True):
     author: Author | None = None
 
 
-class CustomField(Struct, frozen=True):
+class CustomField(Record, frozen=True):
     """A field that the company declared for its own CRM; the value as text."""
 
     name: str
     value: str | None
 
 
-class CustomerCase(Struct, frozen=True):
+class CustomerCase(Record, frozen=True):
     """A case of a customer in the company's CRM."""
 
     customer_case_id: Id = field(name="id")

@@ -9,9 +9,9 @@ ContractViolation itself. No record holds the hash that authorises a public writ
 from enum import Enum
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, UnsetType, field
 
-from casegraph.upstreams.decode import Id, Instant
+from casegraph.upstreams.decode import Id, Instant, Record
 
 
 class RatingScore(Enum):
@@ -26,27 +26,27 @@ class RatingScore(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
-class CaseReference(Struct, frozen=True):
+class CaseReference(Record, frozen=True):
     """The case that a rating belongs to."""
 
     case_id: Id | None = field(name="id", default=None)
 
 
-class RatingUser(Struct, frozen=True):
+class RatingUser(Record, frozen=True):
     """A customer or an agent in the ratings system."""
 
     user_id: Id | None = field(name="id", default=None)
     full_name: str | None = None
 
 
-class RatingTeam(Struct, frozen=True):
+class RatingTeam(Record, frozen=True):
     """A team of agents in the ratings system."""
 
     team_id: Id | None = field(name="id", default=None)
     title: str | None = None
 
 
-class Rating(Struct, frozen=True):
+class Rating(Record, frozen=True):
     """One answer of a customer to the question how the case went."""
 
     rating_id: Id = field(name="id")
@@ -90,7 +90,7 @@ class RatingStatus(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
-class CaseSummary(Struct, frozen=True):
+class CaseSummary(Record, frozen=True):
     """The rating of a case in one word, without id, comment or time."""
 
     case_id: Id = field(name="id")
@@ -98,12 +98,11 @@ class CaseSummary(Struct, frozen=True):
     rating_status: RatingStatus | None = None
 
 
-class Envelope(Struct, frozen=True):
+class Envelope(Record, frozen=True):
     """What stands around every answer; `status` is settled before `data` is read."""
 
     status: int | None = None
     total_count: int | None = None
-    limit: int | None = None
 
 
 class RatingList(Envelope, frozen=True):
@@ -130,11 +129,11 @@ class OneCaseSummary(Envelope, frozen=True):
     data: CaseSummary | None = None
 
 
-class _Fault(Struct, frozen=True):
+class _Fault(Record, frozen=True):
     code: str | None = None
 
 
-class _Faults(Struct, frozen=True):
+class _Faults(Record, frozen=True):
     errors: tuple[_Fault, ...] = ()
 
 
