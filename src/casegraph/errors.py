@@ -27,7 +27,9 @@ never a URL, a header, a body, a credential or the upstream's own text. No words
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class CasegraphError(Exception):
@@ -202,3 +204,11 @@ class OutcomeUnknown(UpstreamError):
     """A change was sent and no answer says whether it took effect."""
 
     code = "OUTCOME_UNKNOWN"
+
+
+def again(error: E) -> E:
+    """Return an error that is to be raised and may stand in a record, which outlives the request.
+
+    Each time it is raised its traceback grows by frames, and they hold all that was being done.
+    """
+    return error.with_traceback(None) if isinstance(error, ContractViolation) else error

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import strawberry
 from msgspec import UNSET
 
+from casegraph.errors import again
 from casegraph.graph.arguments import PAGE_DEFAULT, given, page_size
 from casegraph.graph.connections import Rows
 from casegraph.graph.context import Info
@@ -34,7 +35,7 @@ async def alone(values: Values | Awaitable[Values]) -> Any:
     (found,) = values if isinstance(values, list) else await values
     if isinstance(found, BaseException):
         try:
-            raise found
+            raise again(found)
         finally:
             # Its traceback holds this frame; holding it from here would be a cycle.
             del found, values

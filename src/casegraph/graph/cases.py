@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import strawberry
 
 from casegraph.engine.compiled.classes import by_class
-from casegraph.errors import Ambiguous
+from casegraph.errors import Ambiguous, again
 from casegraph.graph import batches
 from casegraph.graph.arguments import PAGE_DEFAULT, After, First, given
 from casegraph.graph.batches import alone, key_of
@@ -48,7 +48,7 @@ async def _told(case: am.Case, info: Info, name: str) -> Any:
 def _value_of(case: am.Case, kind: am.ProgramListType) -> am.ListValue | None:
     """Return the case's chosen item of a list type; raises what made the list unreadable."""
     if isinstance(case.list_values, Exception):
-        raise case.list_values
+        raise again(case.list_values)
     for value in case.list_values or ():
         if value.type is kind:
             return value
@@ -277,7 +277,7 @@ class Case(Node):
     ) -> am.DataField | None:
         """Return the one field of a question."""
         if isinstance(root.data_fields, Exception):
-            raise root.data_fields
+            raise again(root.data_fields)
         found = [item for item in root.data_fields or () if item.question_name == question_name]
         values = sorted({str(item.value) for item in found})
         if len(values) > 1:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from casegraph.engine.compiled.classes import by_class
+from casegraph.errors import again
 from casegraph.graph.batches import back
 from casegraph.graph.context import Info
 from casegraph.graph.freshness import reads_of
@@ -57,7 +58,7 @@ class ReviewAnswer:
         """Print the answer, whatever its type was."""
         value = root.value
         if isinstance(value, Exception):
-            raise value
+            raise again(value)
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, float) and value.is_integer():

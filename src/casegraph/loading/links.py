@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from casegraph.errors import LimitExceeded, UpstreamNotFound
+from casegraph.errors import LimitExceeded, UpstreamNotFound, again
 from casegraph.linking.identity import CaseKey, System, normalise
 from casegraph.linking.rules import CaseIdRule, DataFieldRule, Rule
 from casegraph.linking.table import IdentityTable
@@ -210,13 +210,13 @@ def data_fields(case: Case, question_name: str) -> tuple[tuple[str | None, str |
     not the same as none.
     """
     if isinstance(case.data_fields, Exception):
-        raise case.data_fields
+        raise again(case.data_fields)
     fields = case.data_fields or ()
     for item in fields:
         if isinstance(item.question_name, Exception):
-            raise item.question_name
+            raise again(item.question_name)
         if isinstance(item.value, Exception) and normalise(item.question_name) == question_name:
-            raise item.value
+            raise again(item.value)
     return tuple((item.question_name, _text(item.value)) for item in fields)
 
 
