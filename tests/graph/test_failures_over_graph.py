@@ -200,7 +200,7 @@ def test_a_value_that_breaks_its_contract_costs_its_own_field(
 def with_a_bug(lab: Upstreams, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     """Return a gateway in which reading roles is broken by a bug of our own."""
 
-    async def bug(_self: LookUps, _hub_id: str, _asking: Asking) -> None:
+    async def bug(_self: LookUps, _hub_id: str, asking: Asking) -> None:
         raise ZeroDivisionError("SECRET detail")
 
     monkeypatch.setattr(LookUps, "roles", bug)

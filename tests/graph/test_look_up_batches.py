@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from casegraph.errors import ContractViolation, UpstreamUnavailable
+from casegraph.errors import ContractViolation, InvalidArgument, UpstreamUnavailable
 from casegraph.graph import look_up_batches
 from casegraph.graph.batches import alone
 from casegraph.upstreams.action_management import records as am
@@ -16,6 +16,12 @@ from casegraph.upstreams.decode import Id
 
 DOWN = UpstreamUnavailable("action_management", "roles", "it is down")
 BROKEN: Any = ContractViolation("action_management", "case", "not a text", "$.workflowId")
+
+
+LISTS = (
+    am.ProgramList(Id("1"), "first", am.ProgramListType.CATEGORY),
+    am.ProgramList(Id("2"), "second", am.ProgramListType.UNKNOWN),
+)
 
 
 class LookUps:
@@ -38,6 +44,18 @@ class LookUps:
     async def roles(self, hub_id: str) -> tuple[am.Role, ...]:
         """Return a hub's roles."""
         return self.read(hub_id, (am.Role(Id("1"), f"one of {hub_id}"),))  # type: ignore[no-any-return]
+
+    async def program_lists(self, hub_id: str) -> tuple[am.ProgramList, ...]:
+        """Return a hub's lists."""
+        return self.read(hub_id, LISTS)  # type: ignore[no-any-return]
+
+    def roles_at_once(self, hub_id: str) -> tuple[am.Role, ...] | None:
+        """Return the roles of the one hub whose look-ups are at hand."""
+        return (am.Role(Id("1"), "at hand"),) if hub_id == "9" else None
+
+    def program_lists_at_once(self, hub_id: str) -> tuple[am.ProgramList, ...] | None:
+        """Return the lists of the same."""
+        return LISTS if hub_id == "9" else None
 
 
 @pytest.fixture
@@ -115,3 +133,35 @@ async def test_one_record_alone_raises_its_failure() -> None:
     with pytest.raises(UpstreamUnavailable) as caught:
         await alone(look_up_batches.workflow_names([case("down", Id("1"))], INFO))
     assert caught.value is DOWN
+
+
+def test_lists_and_roles_at_hand_wait_for_nothing(look_ups: LookUps) -> None:
+    """The root fields give them on the spot, all lists or those of one type."""
+    of_type = am.ProgramListType.UNKNOWN
+
+    assert look_up_batches.program_lists_of_hub([None], INFO, "9") == [LISTS]
+    assert look_up_batches.program_lists_of_hub([None], INFO, "9", of_type) == [[LISTS[1]]]
+    assert look_up_batches.program_lists_of_hub([None], INFO, "9", None) == [LISTS]
+    assert look_up_batches.roles_of_hub([None], INFO, "9") == [(am.Role(Id("1"), "at hand"),)]
+    assert not look_ups.reads
+
+
+async def test_lists_and_roles_that_are_not_at_hand_are_waited_for(look_ups: LookUps) -> None:
+    """They are read as ever, once for each field, and chosen from in the same way."""
+    of_type = am.ProgramListType.CATEGORY
+    lists = look_up_batches.program_lists_of_hub([None], INFO, "8", of_type)
+    roles = look_up_batches.roles_of_hub([None], INFO, "8")
+
+    assert isawaitable(lists)
+    assert isawaitable(roles)
+    assert await lists == [[LISTS[0]]]
+    assert await roles == [(am.Role(Id("1"), "one of 8"),)]
+    assert look_ups.reads == {"8": 2}
+
+
+def test_a_hub_that_is_none_is_refused_before_anything_is_read(look_ups: LookUps) -> None:
+    """As with every other root field."""
+    for field in (look_up_batches.program_lists_of_hub, look_up_batches.roles_of_hub):
+        with pytest.raises(InvalidArgument):
+            field([None], INFO, "no number")
+    assert not look_ups.reads

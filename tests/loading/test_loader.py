@@ -1,10 +1,14 @@
 import asyncio
+import gc
 import traceback
+import weakref
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.loader import Loader, each, forget_loaded, one_by_one
+from casegraph.loading.once import made_once
 from support.clock import settle
 
 
@@ -263,24 +267,113 @@ async def test_one_by_one_starts_all_calls_of_a_batch_together() -> None:
     assert most == 5
 
 
-async def test_what_was_loaded_can_be_let_go_of() -> None:
-    """Afterwards a key is asked anew; who still waits for one gets it all the same."""
-    asked: list[tuple[str, ...]] = []
-    gate = asyncio.Event()
+class Part:
+    """A part of a request's reads, which gives what its gate lets through."""
 
-    async def batch(keys: Sequence[str]) -> Mapping[str, str]:
-        asked.append(tuple(keys))
-        if len(asked) == 2:
-            await gate.wait()
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.gate = asyncio.Event()
+
+    @made_once
+    def words(self) -> Loader[str, str]:
+        """Return the loader of this part, which refers to the part."""
+        return Loader(self.ask)
+
+    async def ask(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Answer the first question at once and others when the gate is open."""
+        self.asked.append(tuple(keys))
+        if len(self.asked) == 2:
+            await self.gate.wait()
         return {key: key.upper() for key in keys}
 
-    loader: Loader[str, str] = Loader(batch)
-    await loader.load("a")
-    waiting = asyncio.create_task(loader.load("b"))
+
+async def test_what_was_loaded_can_be_let_go_of() -> None:
+    """Afterwards a key is asked anew; who still waits for one gets it all the same."""
+    part = Part()
+    await part.words.load("a")
+    waiting = asyncio.create_task(part.words.load("b"))
     await settle()
-    loader.forget()
-    gate.set()
+    forget_loaded(part)
+    part.gate.set()
 
     assert await waiting == "B"
-    assert await loader.load("a") == "A"
-    assert asked == [("a",), ("b",), ("a",)]
+    assert await part.words.load("a") == "A"
+    assert part.asked == [("a",), ("b",), ("a",)]
+
+
+async def test_what_was_let_go_of_is_nothing_for_the_collector_of_cycles() -> None:
+    """A part that has forgotten its loaders goes with the last who refers to it."""
+    gc.disable()
+    try:
+        part = Part()
+        await part.words.load("a")
+        gone = weakref.ref(part)
+        forget_loaded(part)
+        del part
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+async def test_a_batch_of_one_ends_like_any_other() -> None:
+    """Its failure is a value too, and it is cancelled when the last one leaves."""
+    running, ended = asyncio.Event(), asyncio.Event()
+
+    async def load(key: str) -> str:
+        if key == "bad":
+            raise KeyError(key)
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return key
+
+    ends = await each(load, ["bad"])
+    assert isinstance(ends["bad"], KeyError)
+
+    loader = Loader(one_by_one(load))
+    waiting = asyncio.create_task(loader.load("slow"))
+    await running.wait()
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    await ended.wait()
+
+
+async def test_what_is_known_without_waiting_is_not_asked_for() -> None:
+    """A value at hand is loaded on the spot and once; the other keys are asked for together."""
+    batches = Batches({"b": 2, "c": 3})
+    looked: list[str] = []
+
+    def look(key: str) -> int | None:
+        looked.append(key)
+        return 1 if key == "a" else None
+
+    loader: Loader[str, Any] = Loader(batches, look)
+
+    assert [loader.at_once("a"), loader.at_once("a"), await loader.load("a")] == [1, 1, 1]
+    assert looked == ["a"]
+    assert loader.at_once("b") is None
+    assert await loader.load_many(["a", "b", "c"]) == [1, 2, 3]
+    assert loader.at_once("b") == 2
+    assert batches.asked == [["b", "c"]]
+
+
+async def test_a_key_that_is_asked_or_has_failed_is_not_known_at_once() -> None:
+    """Who cannot wait is told nothing; a look that fails leaves the failure to the batch."""
+    batches = Batches({"a": 1, "bad": KeyError("bad is gone")})
+    batches.gate.clear()
+
+    def look(_key: str) -> int:
+        raise ZeroDivisionError
+
+    loader: Loader[str, Any] = Loader(batches, look)
+    waiting = asyncio.create_task(loader.load_many(["a", "bad"]))
+    await batches.arrived.wait()
+    assert loader.at_once("a") is None
+    batches.gate.set()
+    value, failure = await waiting
+
+    assert (value, loader.at_once("a")) == (1, 1)
+    assert isinstance(failure, KeyError)
+    assert loader.at_once("bad") is None

@@ -1,8 +1,9 @@
-"""Links to what look-ups hold, for many records at once: lists, items, roles, names of workflows.
+"""What look-ups hold, for many records at once or for a hub: lists, items, roles, workflows' names.
 
 A page of a hundred cases takes one look-up of its hub. A coroutine and a task for each case cost
 1.8 of the 12.6 ms that a page with details took; nothing waits at all where every case was told the
-name of its workflow.
+name of its workflow, nor where a hub's lists and roles are in this process's memory: the tasks were
+100 of the 270 µs that asking for both took.
 Invariant: one value or one failure for each parent, in the parents' order.
 """
 
@@ -10,6 +11,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import strawberry
+
+from casegraph.graph.arguments import given, hub
 from casegraph.graph.batches import Values
 from casegraph.graph.context import Info
 from casegraph.graph.freshness import reads_of
@@ -54,6 +58,42 @@ async def _found_names(
         is_failure = isinstance(known, BaseException)
         values[at] = known if is_failure else known.get(str(cases[at].workflow_id))
     return values
+
+
+def program_lists_of_hub(
+    roots: Sequence[Any],
+    info: Info,
+    hub_id: str,
+    type: am.ProgramListType | None = strawberry.UNSET,  # noqa: A002  the argument's name in the graph
+) -> Values | Awaitable[Values]:
+    """Return the lists of a hub's program, of one type or of all."""
+    look_ups, hub_id, kind = reads_of(info).look_ups, hub(hub_id), given(type)
+    known = look_ups.program_lists_at_once(hub_id)
+    if known is None:
+        return _each_of(roots, look_ups.program_lists(hub_id), lambda lists: _of_type(lists, kind))
+    return [_of_type(known, kind)] * len(roots)
+
+
+def roles_of_hub(roots: Sequence[Any], info: Info, hub_id: str) -> Values | Awaitable[Values]:
+    """Return the roles of a hub's program."""
+    look_ups, hub_id = reads_of(info).look_ups, hub(hub_id)
+    known = look_ups.roles_at_once(hub_id)
+    if known is None:
+        return _each_of(roots, look_ups.roles(hub_id), lambda roles: roles)
+    return [known] * len(roots)
+
+
+async def _each_of(
+    roots: Sequence[Any], read: Awaitable[Any], chosen: Callable[[Any], Any]
+) -> Values:
+    """Return what is chosen of the same look-up for each of several roots."""
+    return [chosen(await read)] * len(roots)
+
+
+def _of_type(
+    lists: tuple[am.ProgramList, ...], kind: am.ProgramListType | None
+) -> Sequence[am.ProgramList]:
+    return lists if kind is None else [each for each in lists if each.type is kind]
 
 
 _MISSING = object()

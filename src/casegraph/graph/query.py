@@ -13,7 +13,7 @@ from strawberry.scalars import JSON
 
 from casegraph.engine.scopes import AuthScope
 from casegraph.errors import InvalidArgument
-from casegraph.graph import inputs
+from casegraph.graph import inputs, look_up_batches
 from casegraph.graph.arguments import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -24,6 +24,7 @@ from casegraph.graph.arguments import (
     hub,
     page_size,
 )
+from casegraph.graph.batches import alone
 from casegraph.graph.cases import Case, Note
 from casegraph.graph.connections import Connection, Rows
 from casegraph.graph.context import Info
@@ -186,6 +187,7 @@ class Query:
         graphql_type=list[ProgramList] | None,
         description="The lists that the hub's program chooses from.",
         directives=[FAILS_ONLY],
+        batch=look_up_batches.program_lists_of_hub,
     )
     @staticmethod
     async def program_lists(
@@ -196,19 +198,22 @@ class Query:
         ] = strawberry.UNSET,
     ) -> Sequence[am.ProgramList]:
         """Return the hub's lists, of one type or of all."""
-        lists = await reads_of(info).look_ups.program_lists(hub(hub_id))
-        kind = given(type)
-        return lists if kind is None else [each for each in lists if each.type is kind]
+        lists: Sequence[am.ProgramList] = await alone(
+            look_up_batches.program_lists_of_hub([None], info, hub_id, type)
+        )
+        return lists
 
     @resolved(
         graphql_type=list[Role] | None,
         description="The roles that people can have on the hub's cases.",
         directives=[FAILS_ONLY],
+        batch=look_up_batches.roles_of_hub,
     )
     @staticmethod
     async def roles(info: Info, hub_id: HubId) -> Sequence[am.Role]:
         """Return the hub's roles."""
-        return await reads_of(info).look_ups.roles(hub(hub_id))
+        roles: Sequence[am.Role] = await alone(look_up_batches.roles_of_hub([None], info, hub_id))
+        return roles
 
     @resolved(
         graphql_type=ReviewEntry | None, description="One review entry; null when there is none."

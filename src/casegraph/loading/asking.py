@@ -4,8 +4,10 @@ Invariant: whoever may see different data has another scope, which stands in eve
 has lost its request's caller, or has another's, gets no key at all.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from casegraph.errors import CredentialsMissing
 from casegraph.loading.freshness import Acceptance
@@ -16,8 +18,7 @@ from casegraph.loading.written import Key, key_of
 from casegraph.transport.forwarded import identity_for
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True, eq=False):
     """In whose name a request reads, what it accepts, and where it is told what it was given."""
 
     scope: DataScope

@@ -18,7 +18,7 @@ from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.by_feed import FeedRead, read_by_feed
 from casegraph.loading.access.cases import CasesById
 from casegraph.loading.access.cost import Need, NeedKind
-from casegraph.loading.access.each import Results, each
+from casegraph.loading.access.each import Results
 from casegraph.loading.access.per_hub import by_hub
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweeps import notes_of
@@ -28,15 +28,9 @@ from casegraph.loading.feeds.bounds import FeedKey
 from casegraph.loading.freshness import Kind
 from casegraph.loading.hub_notes import EARLIEST, HubNotes, NoteWindow
 from casegraph.loading.kept import What
-from casegraph.loading.listing import (
-    Listing,
-    Position,
-    known,
-    paged,
-    row_numbers,
-    slice_after,
-)
-from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.listing import Listing, Position, known, paged, row_numbers, slice_after
+from casegraph.loading.loader import Loader, each, one_by_one
+from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
 from casegraph.transport.allowance import reserving
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
@@ -92,12 +86,30 @@ class CaseReads:
         self._began = access.kept.now()
         self._detailed: set[CaseKey] = set()
         self._opened: dict[CaseKey, datetime] = {}
-        self._hub_notes = HubNotes(sources, access, asking)
-        self._cases: Loader[CaseKey, Case | None] = Loader(reserving(by_hub(self._ask_cases)))
-        self._details: Loader[CaseKey, Case | None] = Loader(reserving(self._ask_details))
-        self._notes: Loader[CaseKey, tuple[Note, ...]] = Loader(reserving(by_hub(self._ask_notes)))
-        self._note: Loader[NoteKey, Note | None] = Loader(one_by_one(self._ask_note))
-        self._case_pages: Loader[_CasePageKey, CasePage] = Loader(one_by_one(self._ask_case_page))
+
+    @made_once
+    def _hub_notes(self) -> HubNotes:
+        return HubNotes(self._sources, self._access, self._asking)
+
+    @made_once
+    def _cases(self) -> Loader[CaseKey, Case | None]:
+        return Loader(self._ask_cases)
+
+    @made_once
+    def _details(self) -> Loader[CaseKey, Case | None]:
+        return Loader(self._ask_details)
+
+    @made_once
+    def _notes(self) -> Loader[CaseKey, tuple[Note, ...]]:
+        return Loader(self._ask_notes)
+
+    @made_once
+    def _note(self) -> Loader[NoteKey, Note | None]:
+        return Loader(one_by_one(self._ask_note))
+
+    @made_once
+    def _case_pages(self) -> "Loader[_CasePageKey, CasePage]":
+        return Loader(one_by_one(self._ask_case_page))
 
     async def case(self, key: CaseKey, *, detailed: bool = False) -> Case | None:
         """Return a case in whatever form is in hand, or ask for it.
@@ -268,6 +280,8 @@ class CaseReads:
             ]
             learned.ranked((*self._scope, hub_id), ranks)
 
+    @reserving
+    @by_hub
     async def _ask_cases(
         self, hub_id: str, keys: Sequence[CaseKey]
     ) -> Results[CaseKey, Case | None]:
@@ -282,6 +296,7 @@ class CaseReads:
         sound = [key for key in keys if key not in bad]
         return {**bad, **await ways.read(sound, frozenset(self._detailed))}
 
+    @reserving
     async def _ask_details(self, keys: Sequence[CaseKey]) -> Results[CaseKey, Case | None]:
         known_now = self._access.known(UPSTREAM, "case")
         self._access.plan(Need(NeedKind.DETAILS, len(keys)), known_now)
@@ -302,6 +317,8 @@ class CaseReads:
             self._opened[key] = case.created_at
         return case
 
+    @reserving
+    @by_hub
     async def _ask_notes(
         self, hub_id: str, keys: Sequence[CaseKey]
     ) -> Results[CaseKey, tuple[Note, ...]]:

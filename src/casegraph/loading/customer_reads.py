@@ -17,6 +17,7 @@ from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Kind
 from casegraph.loading.kept import What
 from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
 from casegraph.transport.allowance import reserving
 from casegraph.upstreams.customer_cases.records import CustomerCase
@@ -55,10 +56,14 @@ class CustomerReads:
         self._sources = sources
         self._access = access
         self._asking = asking
-        self._of_customer: Loader[str, tuple[CustomerCase, ...] | None] = Loader(
-            reserving(self._ask_customers)
-        )
-        self._cases: Loader[str, CustomerCase | None] = Loader(one_by_one(self._ask_case))
+
+    @made_once
+    def _of_customer(self) -> Loader[str, tuple[CustomerCase, ...] | None]:
+        return Loader(self._ask_customers)
+
+    @made_once
+    def _cases(self) -> Loader[str, CustomerCase | None]:
+        return Loader(one_by_one(self._ask_case))
 
     async def of_customer(self, customer_id: str) -> tuple[CustomerCase, ...] | None:
         """Return all cases of a customer; None for an unknown one."""
@@ -86,6 +91,7 @@ class CustomerReads:
         """Return one case."""
         return await self._cases.load(customer_case_id)
 
+    @reserving
     async def _ask_customers(
         self, keys: Sequence[str]
     ) -> Results[str, tuple[CustomerCase, ...] | None]:

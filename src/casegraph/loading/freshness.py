@@ -7,11 +7,11 @@ Invariant: pure; nothing here reads a clock, a store or a setting.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Kind(StrEnum):
@@ -61,8 +61,7 @@ DEFAULT_WINDOWS: Mapping[Kind, Windows] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(Struct, frozen=True, gc=False):
     """What a client accepts, after the request directives of HTTP caching; None is not said.
 
     `max_age` takes the place of the kind's fresh window, `max_stale` lengthens it (infinite when

@@ -19,6 +19,7 @@ from casegraph.loading.freshness import Kind
 from casegraph.loading.kept import What
 from casegraph.loading.listing import Listing, Position, known
 from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.action_management.client import NOTE_PAGE_MAX
 from casegraph.upstreams.action_management.records import Note, NotePage
@@ -52,7 +53,10 @@ class HubNotes:
         self._sources = sources
         self._access = access
         self._asking = asking
-        self._note_pages: Loader[_NotePageKey, NotePage] = Loader(one_by_one(self._ask_note_page))
+
+    @made_once
+    def _note_pages(self) -> "Loader[_NotePageKey, NotePage]":
+        return Loader(one_by_one(self._ask_note_page))
 
     async def note_list(
         self, hub_id: str, window: NoteWindow, first: int, after: Position | None

@@ -29,17 +29,16 @@ from casegraph.loading.freshness import (
     Kind,
     Windows,
     stands_in,
-    verdict,
 )
 from casegraph.loading.kept_calls import FLIGHT_SECONDS, Fetch, SharedCalls
 from casegraph.loading.kept_rules import (
     OUTAGES,
-    REASONS,
     Reading,
     What,
     may_serve,
     outcome,
     provenance,
+    served,
     windows_of,
 )
 from casegraph.loading.kept_store import Entry, MemoryStore, Store
@@ -73,6 +72,7 @@ class Kept:
         """Take a clock of seconds since 1970, for processes and restarts share what is kept."""
         self.windows = windows
         self._store = store
+        self._memory = store if isinstance(store, MemoryStore) else None
         self._clock = clock
         self._behind: dict[str, asyncio.Task[None]] = {}
         self._left: set[asyncio.Task[Any]] = set()
@@ -100,6 +100,28 @@ class Kept:
         elif reading.provenance.reason is StaleReason.REVALIDATING:
             self._ask_behind(what, key, fetch)
         return self.take(what, reading, asking)
+
+    def at_once(
+        self,
+        what: What[T],
+        parts: tuple[str, ...],
+        fetch: Fetch[T],
+        asking: Asking,
+    ) -> Reading[T] | None:
+        """Return what `read` serves without waiting, as a reading whose value was taken.
+
+        None where it would wait: for a call, or for a store that is not this process's own memory.
+        Raises what `read` raises for a request that has no key.
+        """
+        if self._memory is None:
+            return None
+        key = asking.key(what, parts)
+        reading = self._look(self._memory, what, key, asking.acceptance)
+        if reading is not None:
+            if reading.provenance.reason is StaleReason.REVALIDATING:
+                self._ask_behind(what, key, fetch)
+            self.take(what, reading, asking)
+        return reading
 
     async def read_all(
         self,
@@ -154,21 +176,31 @@ class Kept:
     ) -> list[Reading[T] | None]:
         if not may_serve(self.windows[what.kind], acceptance):
             return [None] * len(keys)
-        if isinstance(self._store, MemoryStore):  # which never waits
-            return [await self._peek(what, key, acceptance) for key in keys]
+        if self._memory is not None:
+            return [self._look(self._memory, what, key, acceptance) for key in keys]
         return await asyncio.gather(*(self._peek(what, key, acceptance) for key in keys))
 
     async def _peek(self, what: What[T], key: Key, acceptance: Acceptance) -> Reading[T] | None:
+        if self._memory is not None:
+            return self._look(self._memory, what, key, acceptance)
         windows = self.windows[what.kind]
-        if not may_serve(windows, acceptance):
-            return None
-        entry = await self._entry(what, key)
+        entry = await self._entry(what, key) if may_serve(windows, acceptance) else None
         if entry is None:
             return None
-        decided = verdict(self._age(entry), windows_of(entry, windows, key), acceptance)
-        if decided not in REASONS:
+        return served(what, entry, self._age(entry), windows_of(entry, windows, key), acceptance)
+
+    def _look(
+        self, memory: MemoryStore, what: What[T], key: Key, acceptance: Acceptance
+    ) -> Reading[T] | None:
+        """Return what `_peek` returns: a memory never waits, and its marks are this process's."""
+        windows = self.windows[what.kind]
+        entry = memory.at_once(key) if may_serve(windows, acceptance) else None
+        if entry is None:
             return None
-        return Reading(entry.value, provenance(what, entry, Source.CACHE, REASONS[decided]))
+        age = self._clock() - entry.fetched_at
+        if age < -_SKEW_SECONDS or self._written.since(entry.fetched_at, key):
+            return None
+        return served(what, entry, max(0.0, age), windows_of(entry, windows, key), acceptance)
 
     def take(self, what: What[T], reading: Reading[T], asking: Asking) -> T:
         """Return the value of a reading, entering it in the ledger as a part of the answer."""

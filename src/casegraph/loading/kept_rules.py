@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from casegraph.errors import DeadlineExceeded, RateLimited, UpstreamUnavailable
-from casegraph.loading.freshness import Acceptance, Kind, Verdict, Windows
+from casegraph.loading.freshness import Acceptance, Kind, Verdict, Windows, verdict
 from casegraph.loading.kept_store import Entry
 from casegraph.loading.ledger import Provenance, Source, StaleReason
 
@@ -77,12 +77,21 @@ def windows_of(entry: Entry[T], windows: Windows, key: str) -> Windows:
     return Windows(fresh, windows.stale, windows.stale_if_error)
 
 
+def served(
+    what: What[T], entry: Entry[T], age: float, windows: Windows, acceptance: Acceptance
+) -> Reading[T] | None:
+    """Return an entry as it is served without waiting for a call; None where it may not be."""
+    decided = verdict(age, windows, acceptance)
+    if decided not in REASONS:
+        return None
+    return Reading(entry.value, provenance(what, entry, Source.CACHE, REASONS[decided]))
+
+
 def outcome(reading: Reading[T]) -> str:
     """Return how the waterfall names it that something kept was served."""
-    if reading.provenance.reason in _FAILURES:
-        return "stands_in"
-    if reading.provenance.is_stale:
-        return "stale"
+    reason = reading.provenance.reason
+    if reason is not None:
+        return "stands_in" if reason in _FAILURES else "stale"
     return "negative" if reading.value is None else "fresh"
 
 

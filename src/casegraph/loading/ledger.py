@@ -9,6 +9,7 @@ Invariant: lives as long as its request; whatever was served stale is named, wit
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -58,6 +59,9 @@ class Provenance(Struct, frozen=True, gc=False):
         return max(0.0, now - self.fetched_at)
 
 
+_FETCHED_AT = attrgetter("fetched_at")
+
+
 class Ledger:
     """The provenances of one request."""
 
@@ -103,16 +107,17 @@ class Ledger:
 
     def oldest(self) -> Provenance | None:
         """Return the oldest part of the answer; None for an answer that needed nothing."""
-        return min(self._entries, key=lambda each: each.fetched_at, default=None)
+        return min(self._entries, key=_FETCHED_AT, default=None)
 
     def stale(self) -> list[Provenance]:
         """Return what was served stale, each once."""
-        return list(dict.fromkeys([each for each in self._entries if each.is_stale]))
+        stale = [each for each in self._entries if each.reason is not None]
+        return list(dict.fromkeys(stale)) if stale else stale
 
     def fresh_for(self, now: float, windows: Mapping[Kind, Windows]) -> float:
         """Return for how many seconds all of it stays fresh; 0 where some of it is not."""
-        left = (
-            0.0 if each.is_stale else windows[each.kind].fresh - each.age(now)
+        left = [
+            0.0 if each.reason is not None else windows[each.kind].fresh - each.age(now)
             for each in self._entries
-        )
+        ]
         return max(0.0, min(left, default=0.0))

@@ -16,6 +16,7 @@ from casegraph.linking.rules import DataFieldRule, TableRule
 from casegraph.loading.case_reads import CaseReads
 from casegraph.loading.links import Links, data_fields
 from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.once import made_once
 from casegraph.loading.scope import DataScope
 from casegraph.upstreams.action_management.records import Case
 from casegraph.upstreams.paths import int32
@@ -37,7 +38,10 @@ class LinkReads:
         self._scope = scope
         self._cases = cases
         self._detailed: set[_BackKey] = set()
-        self._back: Loader[_BackKey, Case | None] = Loader(one_by_one(self._find))
+
+    @made_once
+    def _back(self) -> Loader[_BackKey, Case | None]:
+        return Loader(one_by_one(self._find))
 
     def external_id(self, case: Case, system: System) -> str | None:
         """Return the case's id in another system, None for no link; raises Ambiguous."""

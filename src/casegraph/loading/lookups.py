@@ -8,6 +8,7 @@ same records can read them; whatever cannot be read is a miss.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from casegraph.loading.freshness import Kind
 from casegraph.loading.kept import Kept, Reading, What
 from casegraph.loading.kept_rules import NEGATIVE_SECONDS
 from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
 from casegraph.upstreams.action_management.records import Hub, ProgramList, Role
@@ -79,17 +81,27 @@ class LookUps:
 
     async def program_lists(self, hub_id: str, asking: Asking) -> tuple[ProgramList, ...]:
         """Return the hub's program lists, in the vendor's order."""
-        client = self._sources.action_management
-        lists = await self._kept.read(
-            _LISTS, (hub_id,), lambda: client.program_lists(hub_id), asking
-        )
+        fetch = partial(self._sources.action_management.program_lists, hub_id)
+        lists = await self._kept.read(_LISTS, (hub_id,), fetch, asking)
         return _stamped(lists, hub_id)
+
+    def program_lists_at_once(self, hub_id: str, asking: Asking) -> tuple[ProgramList, ...] | None:
+        """Return the same where nothing has to be waited for, None elsewhere."""
+        fetch = partial(self._sources.action_management.program_lists, hub_id)
+        reading = self._kept.at_once(_LISTS, (hub_id,), fetch, asking)
+        return None if reading is None else _stamped(reading.value, hub_id)
 
     async def roles(self, hub_id: str, asking: Asking) -> tuple[Role, ...]:
         """Return the hub's roles."""
-        client = self._sources.action_management
-        roles = await self._kept.read(_ROLES, (hub_id,), lambda: client.roles(hub_id), asking)
+        fetch = partial(self._sources.action_management.roles, hub_id)
+        roles = await self._kept.read(_ROLES, (hub_id,), fetch, asking)
         return _stamped(roles, hub_id)
+
+    def roles_at_once(self, hub_id: str, asking: Asking) -> tuple[Role, ...] | None:
+        """Return the same where nothing has to be waited for, None elsewhere."""
+        fetch = partial(self._sources.action_management.roles, hub_id)
+        reading = self._kept.at_once(_ROLES, (hub_id,), fetch, asking)
+        return None if reading is None else _stamped(reading.value, hub_id)
 
     async def has_program(self, hub_id: str, asking: Asking) -> bool:
         """Return False when the vendor knows no such hub, or none with a program.
@@ -149,9 +161,26 @@ class LookUpReads:
     def __init__(self, look_ups: LookUps, asking: Asking) -> None:
         self._look_ups = look_ups
         self._asking = asking
-        self._lists: Loader[str, tuple[ProgramList, ...]] = Loader(one_by_one(self._ask_lists))
-        self._roles: Loader[str, tuple[Role, ...]] = Loader(one_by_one(self._ask_roles))
-        self._workflows: Loader[str, dict[str, str]] = Loader(one_by_one(self._ask_workflows))
+
+    @made_once
+    def _lists(self) -> Loader[str, tuple[ProgramList, ...]]:
+        look_ups, asking = self._look_ups, self._asking
+        return Loader(
+            one_by_one(partial(look_ups.program_lists, asking=asking)),
+            partial(look_ups.program_lists_at_once, asking=asking),
+        )
+
+    @made_once
+    def _roles(self) -> Loader[str, tuple[Role, ...]]:
+        look_ups, asking = self._look_ups, self._asking
+        return Loader(
+            one_by_one(partial(look_ups.roles, asking=asking)),
+            partial(look_ups.roles_at_once, asking=asking),
+        )
+
+    @made_once
+    def _workflows(self) -> Loader[str, dict[str, str]]:
+        return Loader(one_by_one(partial(self._look_ups.workflow_names, asking=self._asking)))
 
     async def program_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
         """Return the hub's program lists, in the vendor's order."""
@@ -160,6 +189,14 @@ class LookUpReads:
     async def roles(self, hub_id: str) -> tuple[Role, ...]:
         """Return the hub's roles."""
         return await self._roles.load(hub_id)
+
+    def program_lists_at_once(self, hub_id: str) -> tuple[ProgramList, ...] | None:
+        """Return what `program_lists` returns without waiting; None where it would wait or fail."""
+        return self._lists.at_once(hub_id)
+
+    def roles_at_once(self, hub_id: str) -> tuple[Role, ...] | None:
+        """Return what `roles` returns without waiting; None where it would wait or fail."""
+        return self._roles.at_once(hub_id)
 
     async def workflow_names(self, hub_id: str) -> dict[str, str]:
         """Return the names of the workflows of the hub's newest cases, by workflow id."""
@@ -172,15 +209,6 @@ class LookUpReads:
     async def hub_ids(self) -> tuple[str, ...]:
         """Return the hubs that the credentials may see."""
         return await self._look_ups.hub_ids(self._asking)
-
-    async def _ask_lists(self, hub_id: str) -> tuple[ProgramList, ...]:
-        return await self._look_ups.program_lists(hub_id, self._asking)
-
-    async def _ask_roles(self, hub_id: str) -> tuple[Role, ...]:
-        return await self._look_ups.roles(hub_id, self._asking)
-
-    async def _ask_workflows(self, hub_id: str) -> dict[str, str]:
-        return await self._look_ups.workflow_names(hub_id, self._asking)
 
 
 def _stamped(records: Sequence[R], hub_id: str) -> tuple[R, ...]:

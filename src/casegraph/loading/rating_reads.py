@@ -31,6 +31,7 @@ from casegraph.loading.listing import (
     slice_after,
 )
 from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
 from casegraph.transport.allowance import reserving
 from casegraph.upstreams.decode import Shape, encode
@@ -113,10 +114,22 @@ class RatingReads:
         self._sources = sources
         self._access = access
         self._asking = asking
-        self._ratings: Loader[RatingKey, Rating | None] = Loader(one_by_one(self._ask_rating))
-        self._of_case: Loader[str, Rows] = Loader(reserving(self._ask_cases))
-        self._pages: Loader[_PageKey, _Page | None] = Loader(one_by_one(self._ask_page))
-        self._recent: Loader[_RecentKey, tuple[Rating, ...]] = Loader(one_by_one(self._ask_recent))
+
+    @made_once
+    def _ratings(self) -> Loader[RatingKey, Rating | None]:
+        return Loader(one_by_one(self._ask_rating))
+
+    @made_once
+    def _of_case(self) -> Loader[str, Rows]:
+        return Loader(self._ask_cases)
+
+    @made_once
+    def _pages(self) -> Loader[_PageKey, _Page | None]:
+        return Loader(one_by_one(self._ask_page))
+
+    @made_once
+    def _recent(self) -> Loader[_RecentKey, tuple[Rating, ...]]:
+        return Loader(one_by_one(self._ask_recent))
 
     async def rating(self, key: RatingKey) -> Rating | None:
         """Return one rating."""
@@ -238,6 +251,7 @@ class RatingReads:
         parts = (key.case_id, key.rating_id)
         return await self._access.kept.read(RATING, parts, fetch, self._asking)
 
+    @reserving
     async def _ask_cases(self, keys: Sequence[str]) -> Results[str, Rows]:
         client = self._sources.ratings
         ways = RatingsOfCases(

@@ -33,6 +33,7 @@ from casegraph.loading.listing import (
     slice_after,
 )
 from casegraph.loading.loader import Loader, one_by_one
+from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
 from casegraph.transport.allowance import reserving
 from casegraph.upstreams.case_reviews.client import Filters, ReviewPage
@@ -120,9 +121,18 @@ class ReviewReads:
         self._opened = opened
         self._began = access.kept.now()
         self._since: dict[str, datetime | None] = {}
-        self._pages: Loader[_PageKey, ReviewPage] = Loader(one_by_one(self._ask_page))
-        self._entries: Loader[str, ReviewEntry | None] = Loader(one_by_one(self._ask_entry))
-        self._of_case: Loader[str, Rows] = Loader(reserving(self._ask_cases))
+
+    @made_once
+    def _pages(self) -> Loader[_PageKey, ReviewPage]:
+        return Loader(one_by_one(self._ask_page))
+
+    @made_once
+    def _entries(self) -> Loader[str, ReviewEntry | None]:
+        return Loader(one_by_one(self._ask_entry))
+
+    @made_once
+    def _of_case(self) -> Loader[str, Rows]:
+        return Loader(self._ask_cases)
 
     async def entry(self, review_entry_id: str) -> ReviewEntry | None:
         """Return one entry."""
@@ -256,6 +266,7 @@ class ReviewReads:
 
         return await self._access.kept.read(ENTRY, (review_entry_id,), fetch, self._asking)
 
+    @reserving
     async def _ask_cases(self, keys: Sequence[str]) -> Results[str, Rows]:
         feeds, kept = self._access.feeds, self._access.kept
         read: FeedRead[str, ReviewEntry, Rows] = FeedRead(

@@ -38,7 +38,8 @@ class DataScope:
 
     def parts(self, upstream: str) -> tuple[str, str]:
         """Return what begins every key of what one caller was told by this upstream."""
-        return (self.tenant(upstream), self.identities.get(upstream) or self.identity)
+        tenant = self.tenants.get(upstream) or "none"  # as `tenant` says, without the call
+        return (tenant, self.identities.get(upstream) or self.identity)
 
     def is_asked_as(self, upstream: str, identity: str | None) -> bool:
         """Return whether calls with this caller's credential, None for none, are in its name."""

@@ -10,12 +10,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from math import log2
 
+from msgspec import Struct
+
 from casegraph.errors import LimitExceeded, UpstreamError, UpstreamNotFound
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.cost import Need, NeedKind, Path
-from casegraph.loading.access.each import Results, each
+from casegraph.loading.access.each import Results
 from casegraph.loading.access.planning import Access, with_list
 from casegraph.loading.access.ranks import PAGE, all_pages, next_skip, pages_needed
+from casegraph.loading.loader import each
 from casegraph.upstreams.action_management.client import CaseQuery
 from casegraph.upstreams.action_management.records import Case, CasePage
 
@@ -30,8 +33,7 @@ PAST_PLAN = 4
 UPSTREAM = "action_management"
 
 
-@dataclass(frozen=True, slots=True)
-class CasesById:
+class CasesById(Struct, frozen=True, eq=False):
     """The ways to the cases of one hub, for one request."""
 
     access: Access

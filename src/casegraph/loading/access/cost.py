@@ -227,13 +227,18 @@ def choose(need: Need, known: Known) -> Choice:
     if keys <= 0:
         nothing = Candidate(Path.IN_HAND, 0, 0.0)
         return Choice(nothing, (nothing,))
-    priced = (price(keys, known) for price in TABLE[need.kind])
-    candidates = tuple(_judged(each, known) for each in priced if each is not None)
+    priced = [price(keys, known) for price in TABLE[need.kind]]
+    candidates = tuple([_judged(each, known) for each in priced if each is not None])
     possible = [each for each in candidates if each.feasible]
     if possible:
-        return Choice(min(possible, key=lambda each: each.cost), candidates)
+        taken = possible[0] if len(possible) == 1 else min(possible, key=_cost)
+        return Choice(taken, candidates)
     has_feed = candidates[0].path is Path.FEED
     return Choice(candidates[0] if has_feed else candidates[-1], candidates)
+
+
+def _cost(candidate: Candidate) -> float:
+    return candidate.cost
 
 
 def is_worth_a_look(need: Need, known: Known) -> bool:

@@ -3,7 +3,6 @@
 Invariant: one failed key fails alone, with its own error.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
@@ -20,13 +19,6 @@ Results = dict[K, V | BaseException]
 """A value or its failure for each key."""
 
 
-async def each(one: Callable[[K], Awaitable[V]], keys: Iterable[K]) -> Results[K, V]:
-    """Return what `one` answers for each key, all at once; the bulkhead bounds them."""
-    asked = tuple(keys)
-    values = await asyncio.gather(*map(one, asked), return_exceptions=True)
-    return dict(zip(asked, values, strict=True))
-
-
 async def each_kept(
     kept: Kept,
     what: What[V],
@@ -35,6 +27,8 @@ async def each_kept(
     asking: Asking,
 ) -> Results[K, V]:
     """Return what is kept of each key, its parts being the values, or what `fetch` answers."""
+    if not keys:
+        return {}
     wanted = [(parts, partial(fetch, key)) for key, parts in keys.items()]
     values = await kept.read_all(what, wanted, asking)
     return dict(zip(keys, values, strict=True))

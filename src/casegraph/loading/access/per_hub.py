@@ -5,29 +5,29 @@ Invariant: every key is answered, one hub's failure in the place of its own keys
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.each import Results
-from casegraph.loading.loader import Batch
 
+S = TypeVar("S")
 V = TypeVar("V")
 
 
 def by_hub(
-    load: Callable[[str, Sequence[CaseKey]], Awaitable[Results[CaseKey, V]]],
-) -> Batch[CaseKey, V]:
-    """Return a batch that plans for each hub by itself: an upstream's lists are a hub's."""
+    load: Callable[[S, str, Sequence[CaseKey]], Awaitable[Results[CaseKey, V]]],
+) -> Callable[[S, Sequence[CaseKey]], Awaitable[Results[CaseKey, V]]]:
+    """Make a batch of a method that plans for one hub: an upstream's lists are a hub's."""
 
-    async def batch(keys: Sequence[CaseKey]) -> Mapping[CaseKey, V | BaseException]:
+    async def batch(reads: S, keys: Sequence[CaseKey]) -> Results[CaseKey, V]:
         hubs: dict[str, list[CaseKey]] = defaultdict(list)
         for key in keys:
             hubs[key.hub_id].append(key)
         if len(hubs) == 1:
-            return await load(keys[0].hub_id, keys)
+            return await load(reads, keys[0].hub_id, keys)
         answers = await asyncio.gather(
-            *(load(hub_id, its) for hub_id, its in hubs.items()), return_exceptions=True
+            *(load(reads, hub_id, its) for hub_id, its in hubs.items()), return_exceptions=True
         )
         found: Results[CaseKey, V] = {}
         for its, answer in zip(hubs.values(), answers, strict=True):

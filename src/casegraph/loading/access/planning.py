@@ -63,7 +63,8 @@ class Access:
         choice = choose(need, known)
         if choice.path is not elsewhere:
             reserve(choice.taken.calls)
-        waterfall.chose(need.kind.value, choice.path.value, need.keys, choice.rejected())
+        if waterfall.current_waterfall.get() is not None:  # which few requests have
+            waterfall.chose(need.kind.value, choice.path.value, need.keys, choice.rejected())
         return choice
 
     def look(self, need: Need, known: Known) -> Candidate:

@@ -7,7 +7,6 @@ received; one that the list does not name, or names with a word of its own, is a
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -59,8 +58,7 @@ SUMMARIES: What[tuple[CaseSummary, ...]] = What(
 NO_ROWS = Rows(())
 
 
-@dataclass(frozen=True, slots=True)
-class RatingsOfCases:
+class RatingsOfCases(Struct, frozen=True, eq=False):
     """The ways to the ratings of cases, for one request."""
 
     access: Access
