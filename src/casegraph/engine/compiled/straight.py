@@ -37,18 +37,21 @@ def odd(_value: object) -> NoReturn:
 class Source:
     """The one class whose objects straight code reads for a selection, once it is known."""
 
-    __slots__ = ("_attributes", "_known", "kind")
+    __slots__ = ("_attributes", "_known", "_looked_at", "kind")
 
     def __init__(self, known: Known, attributes: tuple[str, ...]) -> None:
         self._known = known
         self._attributes = attributes
+        self._looked_at: type | None = None
         self.kind: type | None = None
 
     def look(self) -> None:
         """Take the class that the exact code has met first, if reading it does nothing else."""
         first = self._known.first
-        if self.kind is None and first is not None and self._is_read_straight(first):
-            self.kind = first
+        if first is not self._looked_at:
+            self._looked_at = first
+            if first is not None and self._is_read_straight(first):
+                self.kind = first
 
     def _is_read_straight(self, kind: type) -> bool:
         return all(
