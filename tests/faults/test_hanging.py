@@ -31,8 +31,9 @@ from support.upstreams import Upstreams, running_upstreams
 
 CONNECTING_MS = 800
 """Less than a call gives to connecting, so that it is the deadline that ends it."""
-DEADLINE_MS = 1_200
-"""Time enough for those that do not hang, also in a gateway that has just begun."""
+DEADLINE_MS = 2_000
+"""Time enough for those that do not hang, also in a gateway that has just begun, and for ten at
+once on a machine that has little of its own."""
 TRIES = 3
 PROMISED_SECONDS = 0.1
 LATE_SECONDS = 1.0
@@ -185,6 +186,8 @@ def test_a_sign_in_that_never_ends(own: Upstreams) -> None:
     """One signs in and nine wait for it: all ten are answered in time, and one call was made."""
     plan = {"ratings": {"operations": {"*": [{"kind": "hang", **FOREVER}]}}}
     with running_gateway(own.environment) as gateway, rehearsing(own, plan):
+        # The first request of a gateway is the slowest.
+        ask_some(gateway, own, *(name for name in REGISTRY if name != "ratings"))
         answers = crowd(gateway, lambda g: ask_everything(g, own, x_deadline_ms=str(DEADLINE_MS)))
         assert sum(own.calls("ratings").values()) <= 10
         asked = {"x_deadline_ms": str(DEADLINE_MS)}
