@@ -13,23 +13,11 @@ from casegraph.engine.compiled.plan import DEPTH_MAX, STEPS_MAX, Plan
 from casegraph.engine.limits import Limits
 from casegraph.engine.standard import Operation, StandardEngine
 from engine.compiled.small_schema import Book, Context
+from engine.compiled.telling import told
 
 WIDE = Limits(
     characters=10**6, tokens=10**6, depth=200, aliases=10**4, root_fields=10**4, fields=10**4
 )
-
-
-def told(result: Any) -> list[tuple[str, Any, Any, str]]:
-    """Return what is told of a result's errors, in an order of their own."""
-    return sorted(
-        (
-            error.message,
-            error.path,
-            [(each.line, each.column) for each in error.locations or ()],
-            type(error.original_error).__name__,
-        )
-        for error in result.errors or ()
-    )
 
 
 async def test_a_document_is_planned_when_it_comes_again(schema: GraphQLSchema) -> None:

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casegraph.engine.compiled import CompiledEngine
+from casegraph.engine.compiled.classes import by_class
 from casegraph.engine.standard import Operation, StandardEngine
 from casegraph.upstreams.decode import Id
-from engine.compiled.test_compiled_engine import told
+from engine.compiled.telling import told
 
 QUERY = """query Rows {
   rows {
@@ -67,11 +68,10 @@ class Row:
     parts: list[Part] | None
 
     @classmethod
+    @by_class
     def is_type_of(cls, value: object, _info: object) -> bool:
         """Tell by what it has: anything may be a row."""
         return hasattr(value, "parts")
-
-    is_type_of.__func__.by_class = True  # type: ignore[attr-defined]  # as `by_class` marks it
 
 
 @strawberry.type
@@ -134,8 +134,7 @@ ODD: tuple[Any, ...] = (
 @pytest.fixture(scope="module")
 def rows_schema() -> GraphQLSchema:
     """Return the schema of rows."""
-    config = strawberry.schema.config.StrawberryConfig()
-    return strawberry.Schema(Query, config=config, types=[Row])._schema
+    return strawberry.Schema(Query)._schema
 
 
 @pytest.fixture(scope="module")

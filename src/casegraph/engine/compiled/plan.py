@@ -44,7 +44,7 @@ from casegraph.engine.compiled.fields import FieldSource, Sources, Way
 
 STEPS_MAX = 450
 """Largest plan, in fields, counted for every type that a value may have. Planning and compiling one
-field takes 65 to 105 µs (tests/bench/execution_cost.py prints it), and 50 ms is the longest that
+field takes 65 to 110 µs (tests/bench/execution_cost.py prints it), and 50 ms is the longest that
 one document may hold the loop."""
 DEPTH_MAX = 40
 """Deepest plan; only trusted documents may be deeper than 12."""

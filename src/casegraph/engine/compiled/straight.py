@@ -9,6 +9,7 @@ that they may be read twice; straight code tells nothing and begins nothing, it 
 """
 
 from collections.abc import Callable, Iterator
+from inspect import getattr_static
 from types import MemberDescriptorType
 from typing import Any, NoReturn
 
@@ -55,12 +56,9 @@ class Source:
 
     def _is_read_straight(self, kind: type) -> bool:
         return all(
-            isinstance(_found(kind, name), MemberDescriptorType) for name in self._attributes
+            isinstance(getattr_static(kind, name, None), MemberDescriptorType)
+            for name in self._attributes
         )
-
-
-def _found(kind: type, name: str) -> object:
-    return next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), None)
 
 
 def scalar_reader(shape: Shape, known: Known) -> Callable[[Any], Any]:

@@ -44,18 +44,18 @@ class Learned:
 
     def took(self, upstream: str, operation: str, seconds: float) -> None:
         """Learn how long one attempt on the wire took, waits in front of it left out."""
-        now = self._clock()
-        before, at = self._latencies.get((upstream, operation), (seconds, now))
-        if now - at > LATENCY_KEPT_SECONDS:
-            before = seconds
-        self._latencies[upstream, operation] = (before + WEIGHT * (seconds - before), now)
+        before = self._recent_latency(upstream, operation)
+        smoothed = seconds if before is None else before + WEIGHT * (seconds - before)
+        self._latencies[upstream, operation] = (smoothed, self._clock())
 
     def latency(self, upstream: str, operation: str) -> float:
         """Return how long such a call takes; a guess before the first and long after the last."""
-        found = self._latencies.get((upstream, operation))
-        if found is None or self._clock() - found[1] > LATENCY_KEPT_SECONDS:
-            return GUESSED_LATENCY
-        return found[0]
+        known = self._recent_latency(upstream, operation)
+        return GUESSED_LATENCY if known is None else known
+
+    def _recent_latency(self, upstream: str, operation: str) -> float | None:
+        seconds, at = self._latencies.get((upstream, operation), (None, 0.0))
+        return seconds if self._clock() - at <= LATENCY_KEPT_SECONDS else None
 
     def counted(self, parts: Parts, total: int | None) -> None:
         """Learn how many rows there are of something; None teaches nothing."""
