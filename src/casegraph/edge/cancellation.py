@@ -45,6 +45,8 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
             raise ClientGone from None
         raise
     finally:
+        # Cancelled, it holds an error that holds this frame: a cycle.
+        del waits_for
         await watch.end()
     if watch.has_cancelled():  # and the work did not mind
         raise ClientGone
@@ -77,6 +79,8 @@ class _Watch:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait({self._watching})
+            # Its CancelledError holds its frame, which holds this watch: a cycle for each request.
+            self._watching = None
 
     def _begin(self) -> None:
         self._watching = asyncio.create_task(self._watch())

@@ -34,6 +34,8 @@ def present(error: GraphQLError, request_id: str) -> dict[str, Any]:
     cause = _cause(error)
     message = error.message
     if isinstance(cause, CasegraphError):
+        # Nobody logs their frames, which lead back to the loaders and the answer: a cycle each.
+        error.__traceback__ = cause.__traceback__ = None
         extensions = _extensions(cause)
         message = str(cause)
     elif isinstance(cause, ValueError) and error.path is None:

@@ -52,7 +52,11 @@ async def in_time(
     except TimeoutError:
         if not timeout.expired():
             raise
-        raise DeadlineExceeded(upstream, operation, "no answer in time") from None
+    finally:
+        # It knows the task, which holds this frame when the task fails: a cycle.
+        del timeout
+    # Not where the time-out is caught, whose frames hold the task too.
+    raise DeadlineExceeded(upstream, operation, "no answer in time")
 
 
 def own_time(seconds: float, clock: Callable[[], float] = monotonic) -> None:
@@ -94,9 +98,10 @@ class WithinDeadline:
         except TimeoutError:
             if not timeout.expired():
                 raise
-            what = "no answer in time"
-            sent = progress.may_be_sent
-            raise DeadlineExceeded(call.upstream, call.operation, what, sent=sent) from None
+        finally:
+            del timeout  # as in `in_time`
+        sent = progress.may_be_sent
+        raise DeadlineExceeded(call.upstream, call.operation, "no answer in time", sent=sent)
 
 
 class LastDoor:

@@ -71,7 +71,10 @@ class LeanExchange:
                 self._ended.set()
         if isinstance(outcome, Reply):
             return outcome
-        raise outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # its frames hold this one: a cycle
 
     async def close(self) -> None:
         """Close every connection; calls still on the wire fail as unavailable."""

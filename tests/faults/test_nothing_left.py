@@ -1,0 +1,75 @@
+"""A request that failed is freed as it ends, and does not wait for the collector of cycles.
+
+While an upstream is down every request fails, and the collector walks the whole heap seldom: what
+a failure leaves behind is held by the thousand just when the machine has other worries.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from casegraph.errors import CasegraphError
+from casegraph.loading.loader import Loader
+from casegraph.telemetry.observer import RequestRecord
+from support.gateway import running_gateway
+from support.registry import REGISTRY, ask_everything, plan_for, rehearsing
+from support.rehearsed import until
+from support.upstreams import Upstreams
+
+HANG_MS = 400
+WELL_MS = 8_000
+PLANS: dict[str, dict[str, Any]] = {
+    "no fault": {"kind": "slow", "delay_ms": 20},  # and long enough for the client to be watched
+    "hang": {"kind": "hang"},
+    "reset": {"kind": "reset"},
+    "truncate": {"kind": "truncate"},
+    "gzip_bomb": {"kind": "gzip_bomb"},
+    "bad_json": {"kind": "bad_json"},
+    "500": {"kind": "status", "code": 500},
+    "429": {"kind": "status", "named": "429_seconds", "retry_after_seconds": 7},
+}
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Leave cycles alone meanwhile."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def collected() -> list[str]:
+    """Return the parts of requests that only the collector can free, and free them."""
+    kinds = (RequestRecord, Loader, CasegraphError)
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return [repr(each) for each in gc.garbage if isinstance(each, kinds)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+@pytest.mark.parametrize("fault", PLANS)
+def test_a_failed_request_is_freed_as_it_ends(upstreams: Upstreams, fault: str) -> None:
+    """Whatever failed in every upstream, no record, loader or error of it is in a cycle."""
+    deadline = str(HANG_MS if fault == "hang" else WELL_MS)
+    failed = set() if fault == "no fault" else {each.alias for each in REGISTRY.values()}
+    plan = plan_for(*REGISTRY, **PLANS[fault])
+    with running_gateway(upstreams.environment) as gateway:
+        for _ in range(2):  # until it has a plan: graphql-core's executor is a cycle by itself
+            assert ask_everything(gateway, upstreams).codes == {}
+        with no_collector(), rehearsing(upstreams, plan):
+            for _ in range(2):
+                answer = ask_everything(gateway, upstreams, X_Deadline_Ms=deadline)
+                assert set(answer.codes) == failed
+            until(lambda: gateway.in_hand() == 0)
+            left = collected()
+
+    assert left == []
