@@ -187,10 +187,11 @@ def _engine(settings: Settings, metrics: Metrics) -> Callable[..., StandardEngin
             told=metrics.engines_compared,
             answers=settings.engine,
             directives=directives,
+            as_rows=True,
         )
     if settings.engine == "standard":
         return StandardEngine
-    return partial(CompiledEngine, directives=directives)
+    return partial(CompiledEngine, directives=directives, as_rows=True)
 
 
 def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Starlette:

@@ -208,7 +208,7 @@ class Cost:
 def measured(cases: int, query: str = PAGE, times: int | None = None) -> Cost:
     """Return what a page of so many cases costs, once both engines gave the same answer."""
     schema = build_schema()._schema
-    engines = (StandardEngine(schema), CompiledEngine(schema, sights=1))
+    engines = (StandardEngine(schema), CompiledEngine(schema, sights=1, as_rows=True))
     hand = InHand(cases)
     variables = {"hub": "96", "first": cases} if query != TINY else None
     operation = Operation(query, variables)

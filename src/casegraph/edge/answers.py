@@ -5,10 +5,14 @@ Invariant: every answer is a GraphQL response in UTF-8, with a code in every err
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 from graphql import ExecutionResult, GraphQLError
+
+_simpler = partial(msgspec.to_builtins, enc_hook=str)
+"""Makes what JSON knows of what the encoder takes as it is: structs, and things that are text."""
 
 
 def formatted(
@@ -40,4 +44,4 @@ def encode(answer: Any) -> bytes:
     try:
         return msgspec.json.encode(answer, enc_hook=str)
     except UnicodeEncodeError:
-        return json.dumps(answer, default=str, separators=(",", ":")).encode()
+        return json.dumps(answer, default=_simpler, separators=(",", ":")).encode()

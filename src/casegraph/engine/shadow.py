@@ -18,6 +18,7 @@ import msgspec
 from graphql import ExecutionResult, GraphQLSchema
 
 from casegraph.engine.compiled import CompiledEngine
+from casegraph.engine.compiled.rows import plain
 from casegraph.engine.standard import Operation
 from casegraph.telemetry.observer import current_request
 from casegraph.telemetry.vocabulary import Comparison
@@ -116,7 +117,8 @@ class ShadowedEngine(CompiledEngine):
 def _differences(first: ExecutionResult, second: ExecutionResult) -> Iterator[str]:
     """Yield the positions at which two answers differ."""
     if _encoded(first.data) != _encoded(second.data):
-        yield next(_places(first.data, second.data, ("data",)), "data (the order of keys)")
+        one, other = plain(first.data), plain(second.data)
+        yield next(_places(one, other, ("data",)), "data (the order of keys)")
     told = Counter(_told_of(first))
     told.subtract(_told_of(second))
     for (_, path), times in told.items():
@@ -133,7 +135,7 @@ def _encoded(data: Any) -> bytes | str:
     try:
         return msgspec.json.encode(data, enc_hook=str)
     except UnicodeEncodeError:
-        return repr(data)
+        return repr(plain(data))
 
 
 def _places(first: Any, second: Any, path: tuple[str, ...]) -> Iterator[str]:

@@ -121,7 +121,7 @@ class Tally:
 
 def engine_for(ground: Ground) -> CompiledEngine:
     """Return a new engine that has seen nothing yet."""
-    return CompiledEngine(ground.schema, limits=WIDE, **ground.options)
+    return CompiledEngine(ground.schema, limits=WIDE, as_rows=True, **ground.options)
 
 
 async def tried(ground: Ground, trial: Trial, engine: Engine, tally: Tally) -> list[str]:

@@ -27,6 +27,7 @@ from casegraph.engine.compiled.memory import (
     look_through,
 )
 from casegraph.engine.compiled.plan import Plan, Unplanned, planned
+from casegraph.engine.compiled.rows import plain
 from casegraph.engine.compiled.run import Run
 from casegraph.engine.standard import Operation, StandardEngine
 
@@ -38,7 +39,8 @@ class CompiledEngine(StandardEngine):
 
     `standard` runs what is not planned, as this engine's own base does unless one is given.
     `directives` names those of the schema's own that work through what resolvers see of their
-    field's nodes; `sights` is how often a text must have come before it is planned.
+    field's nodes; `sights` is how often a text must have come before it is planned. Who only
+    encodes the answer takes its objects `as_rows`, and not as dicts.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class CompiledEngine(StandardEngine):
         *,
         directives: frozenset[str] = frozenset(),
         sights: int = 2,
+        as_rows: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(schema, **options)
         self._standard = standard
         self._directives = directives
         self._sights = sights
+        self._as_rows = as_rows
         self._sources = Sources(schema)
         self._classes = Classes(schema)
         self._seen: Weighed[int, int] = Weighed(SEEN_MAX, SEEN_MAX)
@@ -86,9 +90,12 @@ class CompiledEngine(StandardEngine):
             return None
         run = Run(plan, self._sources, self._classes, variables, context)
         try:
-            return await run.result()
+            result = await run.result()
         finally:
             run.release()
+        if not self._as_rows:
+            result.data = plain(result.data)
+        return result
 
     async def by_standard(self, operation: Operation, context: Any) -> ExecutionResult:
         """Return the answer that graphql-core's executor gives."""

@@ -21,6 +21,7 @@ from casegraph.engine.compiled.classes import Classes, Known
 from casegraph.engine.compiled.fields import Way
 from casegraph.engine.compiled.leaves import enum_names
 from casegraph.engine.compiled.plan import Kind, Selection, Shape
+from casegraph.engine.compiled.rows import row_class
 
 DEPTH_MAX = 4
 """Objects within objects that one function reads; Python's compiler takes no endless nesting."""
@@ -147,9 +148,9 @@ class StraightWriter:
                         "    for x in c:",
                         f"        if type(x) is not {_kind(item)}:",
                         "            B(x)",
-                        "        put({",
+                        f"        put({self._row(item)}(",
                         *(f"            {each}" for each in self._members(item, "x")),
-                        "        })",
+                        "        ))",
                         "    return o",
                     ]
                 )
@@ -166,16 +167,20 @@ class StraightWriter:
             name = self._sources[selection.number] = self._constant(f"q{selection.number}", source)
         return name
 
+    def _row(self, shape: Shape) -> str:
+        selection = _only(shape)
+        keys = tuple(step.key for step in selection.steps)
+        return self._constant(f"R{selection.number}", row_class(keys))
+
     def _members(self, shape: Shape, value: str) -> Iterator[str]:
         """Write what an object is made of."""
         selection = _only(shape)
         for step in selection.steps:
-            key = self._constant(f"k{step.number}", step.key)
             if step.source.way is Way.TYPENAME:
                 text = self._constant(f"t{step.number}", selection.type.name)
             else:
                 text = self._value(step.shape, f"{value}.{step.source.attribute}")
-            yield f"{key}: {text},"
+            yield f"{text},"
 
     def _value(self, shape: Shape, read: str) -> str:
         name = "a" if shape.kind is Kind.LEAF else f"x{shape.number}"
@@ -186,7 +191,7 @@ class StraightWriter:
         if shape.kind is Kind.LIST:
             is_list = f"type({name} := {read}) is tuple or type({name}) is list"
             return f"{self._reader(shape)}({name}) if {is_list} else {otherwise}"
-        made = f"{{{' '.join(self._members(shape, name))}}}"
+        made = f"{self._row(shape)}({' '.join(self._members(shape, name))})"
         return f"{made} if type({name} := {read}) is {_kind(shape)} else {otherwise}"
 
     def _leaf(self, shape: Shape, read: str, otherwise: str) -> str:
