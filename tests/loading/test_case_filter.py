@@ -13,16 +13,14 @@ from casegraph.upstreams.action_management.records import (
     ProgramListType,
     User,
 )
-from casegraph.upstreams.decode import Id, Instant
+from casegraph.upstreams.decode import Id, Instant, moment
 
 BROKEN = ContractViolation("action_management", "case_query", "a value of a wrong type")
 ITEMS = ("1", "2", "3")
 KINDS = (ProgramListType.STATUS, ProgramListType.SEVERITY, ProgramListType.CATEGORY)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
-instants = st.integers(0, 6).map(
-    lambda days: Instant.parse((START + timedelta(days=days)).isoformat())
-)
+instants = st.integers(0, 6).map(lambda days: moment((START + timedelta(days=days)).isoformat()))
 list_values = st.lists(
     st.builds(
         ListValue,

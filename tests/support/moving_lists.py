@@ -18,7 +18,7 @@ from casegraph.upstreams.action_management.note_rows import NoteRow, NoteRows, r
 from casegraph.upstreams.action_management.records import Note, NotePage
 from casegraph.upstreams.case_reviews.client import Filters, ReviewPage
 from casegraph.upstreams.case_reviews.records import ReviewEntry
-from casegraph.upstreams.decode import Id, Instant, Where, encode
+from casegraph.upstreams.decode import Id, Where, encode, moment
 
 EPOCH = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HUB = "906"
@@ -154,8 +154,8 @@ class Notes(MovingList):
             case_id=Id(held.case_id),
             text=held.text,
             is_system_generated=held.is_system,
-            created_at=Instant.parse(held.created.isoformat()),
-            updated_at=None if held.is_system else Instant.parse(held.changed.isoformat()),
+            created_at=moment(held.created.isoformat()),
+            updated_at=None if held.is_system else moment(held.changed.isoformat()),
             hub_id=HUB,
         )
 
@@ -205,8 +205,8 @@ class Reviews(MovingList):
             review_entry_id=Id(held.row_id),
             flat_case_id=Id(held.case_id) if held.case_id else None,
             flat_review_id=Id(held.text or "1"),
-            created_at=Instant.parse(held.created.replace(microsecond=0).isoformat()),
-            updated_at=Instant.parse(held.changed.replace(microsecond=0).isoformat()),
+            created_at=moment(held.created.replace(microsecond=0).isoformat()),
+            updated_at=moment(held.changed.replace(microsecond=0).isoformat()),
         )
 
 

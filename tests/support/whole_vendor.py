@@ -15,12 +15,12 @@ from casegraph.upstreams.action_management.client import CaseQuery
 from casegraph.upstreams.action_management.records import Case, CasePage, Note
 from casegraph.upstreams.case_reviews.client import Filters, ReviewPage
 from casegraph.upstreams.case_reviews.records import ReviewEntry
-from casegraph.upstreams.decode import Id, Instant
+from casegraph.upstreams.decode import Id, moment
 from casegraph.upstreams.ratings.client import RatingPage, SummaryPage
 from casegraph.upstreams.ratings.records import CaseSummary, Rating, RatingScore, RatingStatus
 from support.moving_lists import EPOCH, HUB, Notes, Reviews, World
 
-OPENED = Instant.parse(EPOCH.isoformat())
+OPENED = moment(EPOCH.isoformat())
 
 
 @dataclass
