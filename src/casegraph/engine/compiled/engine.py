@@ -18,6 +18,7 @@ from casegraph.engine.compiled.memory import (
     BYTES_MAX,
     DOCUMENTS_MAX,
     SEEN_MAX,
+    SELECTION_BYTES,
     STEP_BYTES,
     TOKEN_BYTES,
     VARIANTS_MAX,
@@ -154,6 +155,8 @@ class CompiledEngine(StandardEngine):
             if len(chosen.variants) >= VARIANTS_MAX:
                 return f"more than {VARIANTS_MAX} choices of what is left out"
             plan = chosen.variants[switches] = self._planned(plans, chosen, variables)
+            if not isinstance(plan, str):
+                plans.selections += len(plan.selections)
             plans.steps += 1 if isinstance(plan, str) else len(plan.steps)
             self._documents.put(text, plans, _weight(text, plans))
         return plan
@@ -174,4 +177,5 @@ class CompiledEngine(StandardEngine):
 
 def _weight(text: str, plans: DocumentPlans) -> int:
     tokens = plans.document.token_count or 0
-    return len(text) + tokens * TOKEN_BYTES + plans.steps * STEP_BYTES
+    planned = plans.steps * STEP_BYTES + plans.selections * SELECTION_BYTES
+    return len(text) + tokens * TOKEN_BYTES + planned

@@ -30,6 +30,8 @@ DOCUMENTS_MAX = 512
 STEP_BYTES = 2_800
 """What one planned field weighs with its code and the closures it calls: 2,400 bytes, measured
 (tests/bench/execution_cost.py prints it), and what the allocator keeps beside them."""
+SELECTION_BYTES = 3_700
+"""What the class of a selection's rows weighs, if no other selection has the same keys."""
 TOKEN_BYTES = 600
 """What one token of the parsed document weighs, which its plans hold."""
 BYTES_MAX = 48 * 2**20
@@ -98,6 +100,8 @@ class DocumentPlans:
     operations: dict[str | None, OperationPlans]
     steps: int = 0
     """Planned fields of all variants."""
+    selections: int = 0
+    """Their selections."""
 
 
 def look_through(document: DocumentNode, known_directives: frozenset[str]) -> DocumentPlans:

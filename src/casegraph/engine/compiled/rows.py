@@ -14,8 +14,8 @@ from typing import Any, cast
 import msgspec
 
 CLASSES_KEPT = 512
-"""Classes kept for the next selection with the same keys: 3.7 kB each, made in 20 µs (measured).
-A plan holds its own."""
+"""Classes kept for the next selection with the same keys: 3.7 kB each, made in 20 µs (measured), so
+two megabytes. A plan holds its own."""
 
 
 class Row(msgspec.Struct, gc=False):
