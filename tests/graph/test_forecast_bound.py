@@ -132,6 +132,26 @@ def test_variables_decide_with_their_defaults_and_conditions() -> None:
     assert cost(query, {}) is None
 
 
+PAGES = """query ($first: Int = 7, $deep: Int) {
+  cases(hubId: 96, first: $first) { nodes { notes(first: $deep) { nodes { text } } } }
+}"""
+ASKED = st.dictionaries(
+    st.sampled_from(["first", "deep"]),
+    st.sampled_from([*range(1, 30), None, True, 1.0, "1", [1], {}, 2**40]),
+)
+
+
+@given(st.lists(ASKED, max_size=25))
+def test_what_is_remembered_of_a_document_changes_no_cost(asked: list[dict[str, Any]]) -> None:
+    """Whatever variables came before, the cost is that of a document never seen."""
+    costs = OperationCosts(SCHEMA, ONE_HUB, CostLimits())
+    document = parse(PAGES)
+    seen = costs.of(document)
+
+    for variables in asked:
+        assert seen.cost(None, variables) == costs.of(document).cost(None, variables)
+
+
 def test_the_operation_that_is_meant_is_counted() -> None:
     """A document's other operations cost nothing."""
     query = "query A { roles(hubId: 1) { id } } query B { cases(hubId: 1) { nodes { id } } }"

@@ -47,6 +47,7 @@ class Loader(Generic[K, V]):
         self._batch = batch
         self._look = look
         self._results: dict[K, asyncio.Future[V | _Failed]] = {}
+        self._primed: dict[K, V] = {}
         self._collecting: _Asked[K] | None = None
         self._asked: dict[K, _Asked[K]] = {}
 
@@ -86,7 +87,7 @@ class Loader(Generic[K, V]):
         """Return the value of a key that needs no waiting; None where it does, or has failed."""
         result = self._results.get(key)
         if result is None:
-            return self._looked(key)
+            return self._primed[key] if key in self._primed else self._looked(key)
         if not result.done() or result.cancelled():
             return None
         outcome = result.result()
@@ -95,8 +96,8 @@ class Loader(Generic[K, V]):
     def prime(self, key: K, value: V) -> None:
         """Put a value in hand under its key, unless the key was asked already."""
         if key not in self._results:
-            self._results[key] = self._future()
-            self._results[key].set_result(value)
+            # No future yet: of a page that comes with a hundred rows few are asked for by key.
+            self._primed.setdefault(key, value)
 
     def _looked(self, key: K) -> V | None:
         """Return what may be known without waiting, which is loaded then."""
@@ -111,9 +112,11 @@ class Loader(Generic[K, V]):
         return value
 
     def _ask(self, key: K) -> asyncio.Future[V | _Failed]:
-        if self._look is not None and self._looked(key) is not None:
-            return self._results[key]
+        is_there = key in self._primed or self._looked(key) is not None
         result = self._results[key] = self._future()
+        if is_there:
+            result.set_result(self._primed.pop(key))
+            return result
         if self._collecting is None:
             self._collecting = _Asked()
             asyncio.get_running_loop().call_soon(self._dispatch)
