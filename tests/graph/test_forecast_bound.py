@@ -132,7 +132,7 @@ def test_variables_decide_with_their_defaults_and_conditions() -> None:
     assert cost(query, {}) is None
 
 
-PAGES = """query ($first: Int = 7, $deep: Int) {
+TWO_SIZES = """query ($first: Int = 7, $deep: Int) {
   cases(hubId: 96, first: $first) { nodes { notes(first: $deep) { nodes { text } } } }
 }"""
 ASKED = st.dictionaries(
@@ -145,7 +145,7 @@ ASKED = st.dictionaries(
 def test_what_is_remembered_of_a_document_changes_no_cost(asked: list[dict[str, Any]]) -> None:
     """Whatever variables came before, the cost is that of a document never seen."""
     costs = OperationCosts(SCHEMA, ONE_HUB, CostLimits())
-    document = parse(PAGES)
+    document = parse(TWO_SIZES)
     seen = costs.of(document)
 
     for variables in asked:
