@@ -12,6 +12,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from graphql import GraphQLError, GraphQLScalarType, Undefined
 from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.pyutils import is_iterable
@@ -63,6 +64,7 @@ def _leaf(shape: Shape, value: Any, run: "Run", entry: Entry | None, indexes: In
     completed = Executor.complete_leaf_value(shape.type, value)
     if is_awaitable(completed):
         return later(completed, shape, run, entry, indexes)
+    completed = as_member(completed)
     if shape.type.name in TEXTS and isinstance(value, str):
         run.classes.learn_text(value)
     elif isinstance(shape.type, GraphQLScalarType):
@@ -74,11 +76,12 @@ def later(
     text: Awaitable[Any], shape: Shape, run: "Run", entry: Entry | None, indexes: Indexes
 ) -> None:
     """Let a leaf stand in the answer as what its text turns out to be; that is not looked at."""
-    run.wait(text, shape, entry, indexes, _as_it_is)
+    run.wait(text, shape, entry, indexes, as_member)
 
 
-def _as_it_is(text: Any) -> Any:
-    return text
+def as_member(text: Any) -> Any:
+    """Return a leaf as a row can hold it: what msgspec takes for no member is text elsewhere."""
+    return str(text) if text is msgspec.UNSET else text
 
 
 def _list(shape: Shape, value: Any, run: "Run", entry: Entry | None, indexes: Indexes) -> Any:

@@ -13,7 +13,7 @@ from graphql import GraphQLEnumType, Undefined
 from graphql.pyutils.is_awaitable import is_awaitable
 
 from casegraph.engine.compiled.classes import Known
-from casegraph.engine.compiled.complete import later, settle
+from casegraph.engine.compiled.complete import as_member, later, settle
 from casegraph.engine.compiled.plan import Shape
 
 
@@ -52,8 +52,10 @@ def scalar_printer(shape: Shape, known: Known, otherwise: Callable[..., Any]) ->
             return run.failed(position, error, entry, indexes)
         if text is None or text is Undefined:
             return settle(position, value, run, entry, *indexes)
-        if type(text) is not str and is_awaitable(text):
+        if type(text) is str:
+            return text
+        if is_awaitable(text):
             return later(text, position, run, entry, indexes)
-        return text
+        return as_member(text)
 
     return printed

@@ -18,6 +18,7 @@ from graphql.pyutils.is_awaitable import is_awaitable
 
 from casegraph.engine.compiled.checks import CHECKS, TEXTS, is_known
 from casegraph.engine.compiled.classes import Classes, Known
+from casegraph.engine.compiled.complete import as_member
 from casegraph.engine.compiled.fields import Way
 from casegraph.engine.compiled.leaves import enum_names
 from casegraph.engine.compiled.plan import Kind, Selection, Shape
@@ -70,11 +71,15 @@ def scalar_reader(shape: Shape, known: Known) -> Callable[[Any], Any]:
         if type(value) is not known.first and id(type(value)) not in known:
             raise Odd
         text = coerce(value)
-        if type(text) is not str and (text is None or text is Undefined or is_awaitable(text)):
+        if type(text) is not str and (_is_odd(text) or is_awaitable(text)):
             raise Odd
         return text
 
     return printed
+
+
+def _is_odd(text: Any) -> bool:
+    return text is None or text is Undefined or as_member(text) is not text
 
 
 def is_straight_list(shape: Shape, depth: int = DEPTH_MAX) -> bool:
