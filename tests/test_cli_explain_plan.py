@@ -53,7 +53,8 @@ def test_the_code_is_python(explain: Explain) -> None:
 
     assert compile(text, "shown", "exec")
     assert "def o0(v, s, e):  # Query" in text
-    assert "# k2 = 'title'" in text
+    assert "# R0 = a row of cases\n" in text
+    assert "# R2 = a row of title, notes\n" in text
 
 
 @pytest.mark.parametrize(

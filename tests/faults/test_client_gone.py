@@ -1,17 +1,15 @@
 """A client that leaves: its calls are cancelled, everybody else's go on, and the log says so."""
 
-import json
 import logging
 import random
-import socket
 import threading
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
 from support.crowd import at_once
 from support.gateway import Answer, Gateway, running_gateway
+from support.leaving import LeavingClient
 from support.registry import EVERYTHING, REGISTRY, ask_everything, plan_for, rehearsing, variables
 from support.rehearsed import until
 from support.stalls import timed
@@ -48,24 +46,6 @@ def fresh(own: Upstreams) -> Iterator[Gateway]:
         yield running
 
 
-class Client:
-    """A client that can leave in the middle."""
-
-    def __init__(self, gateway: Gateway, query: str, asked: dict[str, str]) -> None:
-        parts = urlsplit(gateway.url)
-        body = json.dumps({"query": query, "variables": asked}).encode()
-        head = (
-            f"POST /graphql HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        self._socket = socket.create_connection((str(parts.hostname), int(parts.port or 0)))
-        self._socket.sendall(head.encode() + body)
-
-    def leave(self) -> None:
-        """Close the connection without having read anything."""
-        self._socket.close()
-
-
 def busy(upstreams: Upstreams, upstream: str | None = None) -> int:
     """Return how many calls the sandbox has in hand."""
     traffic = upstreams.sandbox.traffic
@@ -82,7 +62,7 @@ def outcomes(caplog: pytest.LogCaptureFixture) -> list[str]:
 def left_behind(gateway: Gateway, own: Upstreams, caplog: pytest.LogCaptureFixture) -> float:
     """Leave four hanging calls; returns the seconds till no upstream has any of them in hand."""
     caplog.clear()
-    client = Client(gateway, EVERYTHING, variables(own))
+    client = LeavingClient(gateway, EVERYTHING, variables(own))
     until(lambda: busy(own) == len(REGISTRY))
     with timed() as took:
         client.leave()
@@ -113,7 +93,7 @@ def test_calls_below_a_case_are_cancelled_too(fresh: Gateway, own: Upstreams) ->
       dueAt notes { nodes { text } } ratings { totalCount } } } }"""
     hang = {"operations": {"*": [{"kind": "hang_after_headers", "times": "forever"}]}}
     with rehearsing(own, {"ratings": hang}):
-        client = Client(fresh, query, variables(own))
+        client = LeavingClient(fresh, query, variables(own))
         # The session is signed in to by one call; the others wait for it, and more for a place.
         until(lambda: busy(own, "ratings") >= 1)
         with timed() as took:
@@ -136,7 +116,7 @@ def test_hundreds_of_aborted_requests_leave_the_pools_intact(
     part = {"operations": {"*": [slow]}}
     with rehearsing(own, dict.fromkeys(REGISTRY, part)):
         for _ in range(50):
-            clients = [Client(fresh, EVERYTHING, variables(own)) for _ in range(4)]
+            clients = [LeavingClient(fresh, EVERYTHING, variables(own)) for _ in range(4)]
             for client in clients:
                 threading.Event().wait(chance.uniform(0, 0.03) / len(clients))
                 client.leave()
@@ -153,7 +133,7 @@ def test_a_shared_answer_survives_a_caller_that_leaves(fresh: Gateway, own: Upst
     slow = {"operations": {"lists": [{"kind": "slow", "delay_ms": 1500}]}}
     answers: list[Answer] = []
     with rehearsing(own, {"action_management": slow}):
-        first = Client(fresh, LISTS, variables(own))
+        first = LeavingClient(fresh, LISTS, variables(own))
         until(lambda: own.calls() == ONE_CALL)  # before it there is one for a token
         second = threading.Thread(target=lambda: answers.append(fresh.ask(LISTS, variables(own))))
         second.start()
@@ -169,7 +149,7 @@ def test_a_shared_answer_that_nobody_waits_for_is_given_up(fresh: Gateway, own: 
     """When the last caller has left, the shared call is cancelled; the next one asks anew."""
     hang = {"operations": {"lists": [{"kind": "hang_after_headers"}]}}
     with rehearsing(own, {"action_management": hang}):
-        clients = [Client(fresh, LISTS, variables(own)) for _ in range(3)]
+        clients = [LeavingClient(fresh, LISTS, variables(own)) for _ in range(3)]
         until(lambda: own.calls() == ONE_CALL)  # before it there is one for a token
         with timed() as took:
             for client in clients:

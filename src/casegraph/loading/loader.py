@@ -158,7 +158,7 @@ class Loader(Generic[K, V]):
             asked.task = asyncio.create_task(self._run(asked))
 
     async def _run(self, asked: "_Asked[K]") -> None:
-        values = await self._answers(tuple(asked.keys))
+        values = await _answers(self._batch, tuple(asked.keys))
         for key in asked.keys:  # none, when all have left meanwhile
             # A batch that forgets a key is a bug; unanswered, its waiters would wait for ever.
             value = values[key] if key in values else LookupError("the batch left out a key")
@@ -169,12 +169,13 @@ class Loader(Generic[K, V]):
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def _answers(self, keys: Sequence[K]) -> Mapping[K, V | BaseException]:
-        # In no variable: an error whose own frame holds it waits for the collector of cycles.
-        try:
-            return await self._batch(keys)
-        except BaseException as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
-            return dict.fromkeys(keys, error)
+
+async def _answers(batch: Batch[K, V], keys: Sequence[K]) -> Mapping[K, V | BaseException]:
+    # In no frame that holds the loader or the error: a cycle, which waits for its collector.
+    try:
+        return await batch(keys)
+    except BaseException as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
+        return dict.fromkeys(keys, error)
 
 
 def _outcome(value: V | _Failed) -> V | BaseException:

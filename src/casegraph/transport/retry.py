@@ -127,6 +127,15 @@ class Retry:
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call, again where that is right; the upstream's last word stands."""
+        result = await self._last_word(call)
+        if isinstance(result, Reply):
+            return result
+        try:
+            raise result
+        finally:
+            del result  # its frames hold this one: a cycle
+
+    async def _last_word(self, call: Call) -> Reply | UpstreamError:
         if call.attempt != 1:
             call = replace(call, attempt=1)
         result = await self._attempt(call)
@@ -139,8 +148,6 @@ class Retry:
             if _is_refusal(again) and isinstance(result, Reply):
                 break  # what the upstream said tells more than why it was not asked again
             result = again
-        if isinstance(result, UpstreamError):
-            raise result
         return result
 
     async def _attempt(self, call: Call) -> Reply | UpstreamError:

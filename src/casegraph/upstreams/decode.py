@@ -55,7 +55,10 @@ class _OfMoments(type):
 
 
 class Id(str, metaclass=_OfText):
-    """An upstream's id as text, whether it came as a number or as a string; read as plain text."""
+    """An upstream's id as text, whether it came as a number or as a string; read as plain text.
+
+    So any text counts as one for isinstance, and for msgspec where no hook is given.
+    """
 
     __slots__ = ()
     as_json = str.__str__
@@ -81,8 +84,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 def moment(text: str) -> Instant:
     """Read one of the vendors' forms; raises ValueError or OverflowError for anything else.
 
-    Seven fractional digits are cut to six (never rounded up), a space may stand for the T, a date
-    alone is its midnight, and text without an offset is UTC.
+    It is a plain datetime, which counts as an Instant. Seven fractional digits are cut to six
+    (never rounded up), a space may stand for the T, a date alone is its midnight, and text without
+    an offset is UTC.
     """
     # fromisoformat would take weeks, bare digits, and any character at all for the T.
     if text[10:11] != "T" or text[4] != "-" or text[7] != "-" or text[-1] not in _LAST:

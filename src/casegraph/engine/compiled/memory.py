@@ -27,11 +27,12 @@ SEEN_MAX = 4_096
 """Texts of which it is remembered that they were seen once; 100 bytes each."""
 DOCUMENTS_MAX = 512
 """Documents whose plans are kept, as many as documents that are kept parsed."""
-STEP_BYTES = 2_800
+STEP_BYTES = 3_100
 """What one planned field weighs with its code and the closures it calls: 2,400 bytes, measured
-(tests/bench/execution_cost.py prints it), and what the allocator keeps beside them."""
-SELECTION_BYTES = 3_700
-"""What the class of a selection's rows weighs, if no other selection has the same keys."""
+(tests/bench/execution_cost.py prints it), 330 in the class of its rows, and what the allocator
+keeps beside them."""
+SELECTION_BYTES = 2_200
+"""What the class of a selection's rows weighs beside its keys, if no other plan has the same."""
 TOKEN_BYTES = 600
 """What one token of the parsed document weighs, which its plans hold."""
 BYTES_MAX = 48 * 2**20
@@ -101,7 +102,7 @@ class DocumentPlans:
     steps: int = 0
     """Planned fields of all variants."""
     selections: int = 0
-    """Their selections."""
+    """Selections of all variants."""
 
 
 def look_through(document: DocumentNode, known_directives: frozenset[str]) -> DocumentPlans:

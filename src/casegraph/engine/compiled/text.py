@@ -10,6 +10,7 @@ from casegraph.engine.compiled.codegen import Code
 from casegraph.engine.compiled.engine import CompiledEngine
 from casegraph.engine.compiled.fields import Way
 from casegraph.engine.compiled.plan import Kind, Plan, Selection, Shape, Step
+from casegraph.engine.compiled.rows import Row
 from casegraph.engine.standard import Operation, StandardEngine
 
 _WAYS = {
@@ -49,13 +50,20 @@ def plan_text(plan: Plan) -> str:
 
 
 def code_text(code: Code) -> str:
-    """Return the code of a plan, with the strings and types that its names stand for."""
+    """Return the code of a plan, with the strings and rows that its names stand for."""
     shown = [
-        f"# {name} = {value!r}"
+        f"# {name} = {text}"
         for name, value in sorted(code.constants.items(), key=lambda each: _order(each[0]))
-        if isinstance(value, str)
+        if (text := _shown(value)) is not None
     ]
     return "\n".join([*shown, "", "", code.text])
+
+
+def _shown(value: object) -> str | None:
+    """Return a text as Python writes it, and a class of rows by its keys."""
+    if isinstance(value, type) and issubclass(value, Row):
+        return f"a row of {', '.join(value.__struct_encode_fields__)}"
+    return repr(value) if isinstance(value, str) else None
 
 
 def _lines(selection: Selection, depth: int) -> Iterator[str]:
