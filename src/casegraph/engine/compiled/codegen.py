@@ -98,8 +98,8 @@ class _Writer:
         at = "".join(f", i{number}" for number in range(selection.indexes))
         function = _Function(f"def o{selection.number}(v, s, e{at}):  # {selection.type.name}")
         names = self._values(selection, function, at)
-        keys = tuple(step.key for step in selection.steps)
-        function.add(f"o = {self._constant(f'R{selection.number}', row_class(keys))}(")
+        row = self._constant(f"R{selection.number}", row_class(selection.keys))
+        function.add(f"o = {row}(")
         for step in selection.steps:
             if step.source.way is Way.TYPENAME:
                 value = self._constant(f"t{step.number}", selection.type.name)

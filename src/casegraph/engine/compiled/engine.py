@@ -155,9 +155,11 @@ class CompiledEngine(StandardEngine):
             if len(chosen.variants) >= VARIANTS_MAX:
                 return f"more than {VARIANTS_MAX} choices of what is left out"
             plan = chosen.variants[switches] = self._planned(plans, chosen, variables)
-            if not isinstance(plan, str):
+            if isinstance(plan, str):
+                plans.steps += 1
+            else:
+                plans.steps += len(plan.steps)
                 plans.selections += len(plan.selections)
-            plans.steps += 1 if isinstance(plan, str) else len(plan.steps)
             self._documents.put(text, plans, _weight(text, plans))
         return plan
 

@@ -150,6 +150,11 @@ class Selection:
         """The steps that begin regions."""
         return [step for step in self.steps if step.region is not None]
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of its objects in the answer."""
+        return tuple(step.key for step in self.steps)
+
 
 @dataclass(slots=True, eq=False)
 class Region:

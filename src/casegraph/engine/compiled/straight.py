@@ -174,8 +174,7 @@ class StraightWriter:
 
     def _row(self, shape: Shape) -> str:
         selection = _only(shape)
-        keys = tuple(step.key for step in selection.steps)
-        return self._constant(f"R{selection.number}", row_class(keys))
+        return self._constant(f"R{selection.number}", row_class(selection.keys))
 
     def _members(self, shape: Shape, value: str) -> Iterator[str]:
         """Write what an object is made of."""
