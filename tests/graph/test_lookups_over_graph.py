@@ -4,6 +4,7 @@ import asyncio
 import re
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -51,24 +52,35 @@ async def ask_together(gateway: Gateway, hub: str, sent: threading.Event) -> lis
 
 
 async def test_many_concurrent_readers_make_one_call_each(
-    lab: Upstreams, lab_gateway: Gateway, new_hub: Any
+    lab: Upstreams, lab_gateway: Gateway, new_hub: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A hundred who all ask before any is answered cost one call per look-up."""
     hub = str(new_hub().hub_id)
     all_asked = threading.Event()
+    asked: Counter[str] = Counter()
 
     async def hold(call: Call, proceed: Proceed) -> None:
-        await asyncio.to_thread(all_asked.wait, 60)
+        # Of this hub: what an earlier test's gateway asks behind its answers is not counted.
+        if f"/hubs/{hub}/" in call.scope["path"]:
+            asked[f"{call.upstream}.{call.operation}"] += 1
+            await asyncio.to_thread(all_asked.wait, 60)
         await proceed(call)
 
     with meddling(lab, "action_management", hold):
         answers = await ask_together(lab_gateway, hub, all_asked)
-    assert all_asked.is_set()
-    assert lab.calls() == ONE_CALL_EACH
+        assert all_asked.is_set()
+        # On a busy machine an attempt may fail and be made again: then it stands in the log.
+        failed = Counter(
+            f"{each.fields['upstream']}.{each.fields['operation']}"
+            for each in caplog.records
+            if each.name == "casegraph.calls" and hasattr(each, "fields")
+        )
+        calls = Counter(asked)
+        assert calls.keys() == ONE_CALL_EACH.keys()
+        assert all(number <= 1 + failed[name] for name, number in calls.items()), (calls, failed)
 
-    lab.mark()
-    again = lab_gateway.ask(NAMES, {"hub": hub})
-    assert lab.calls() == {}
+        again = lab_gateway.ask(NAMES, {"hub": hub})
+        assert asked == calls
     assert set(answers) == {again.response.content}
     assert len(again.data["programLists"]) == 6
     assert len(again.data["roles"]) == 3
