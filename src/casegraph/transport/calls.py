@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
+from casegraph.errors import UpstreamError
+
 
 class Effect(Enum):
     """What repeating a call does upstream; declared per operation, never read off the method."""
@@ -72,3 +74,16 @@ class Reply(Struct, frozen=True, gc=False):
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
 """A layer of the chain, or all of it."""
+
+
+def reply_of(outcome: Reply | UpstreamError) -> Reply:
+    """Return a reply; raises an error, in no frame that holds it, which would be a cycle.
+
+    So hand it over as it comes, and keep it in no variable.
+    """
+    if isinstance(outcome, Reply):
+        return outcome
+    try:
+        raise outcome
+    finally:
+        del outcome

@@ -16,7 +16,7 @@ import ssl
 from time import monotonic
 
 from casegraph.errors import CertificateRefused, DeadlineExceeded, UpstreamUnavailable
-from casegraph.transport.calls import Call, Effect, Reply
+from casegraph.transport.calls import Call, Effect, Reply, reply_of
 from casegraph.transport.exchange import ExchangeConfig
 from casegraph.transport.exchange_lean_connection import Connection, Outcome
 from casegraph.transport.exchange_lean_dial import dial
@@ -62,19 +62,13 @@ class LeanExchange:
             if not self._places.take():
                 await self._place(call, ends - now)
             try:
-                outcome = await self._outcome(call, request, ends)
+                return reply_of(await self._outcome(call, request, ends))
             finally:
                 self._places.give()
         finally:
             self._running -= 1
             if self._closing and not self._running:
                 self._ended.set()
-        if isinstance(outcome, Reply):
-            return outcome
-        try:
-            raise outcome
-        finally:
-            del outcome  # its frames hold this one: a cycle
 
     async def close(self) -> None:
         """Close every connection; calls still on the wire fail as unavailable."""

@@ -18,7 +18,7 @@ from random import Random
 from msgspec.structs import replace
 
 from casegraph.errors import CircuitOpen, DeadlineExceeded, RateLimited, UpstreamError
-from casegraph.transport.calls import Call, Effect, Reply, Send
+from casegraph.transport.calls import Call, Effect, Reply, Send, reply_of
 from casegraph.transport.retry_after import names_a_wait
 
 _REFUSED = (CircuitOpen, RateLimited)
@@ -127,13 +127,7 @@ class Retry:
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call, again where that is right; the upstream's last word stands."""
-        result = await self._last_word(call)
-        if isinstance(result, Reply):
-            return result
-        try:
-            raise result
-        finally:
-            del result  # its frames hold this one: a cycle
+        return reply_of(await self._last_word(call))
 
     async def _last_word(self, call: Call) -> Reply | UpstreamError:
         if call.attempt != 1:
