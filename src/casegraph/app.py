@@ -40,6 +40,7 @@ from casegraph.edge.health import Readiness, health_routes
 from casegraph.edge.origins import cross_origin
 from casegraph.edge.outgoing import Outgoing
 from casegraph.edge.persisted import Documents, Registered
+from casegraph.edge.ready import ReadyAnswers
 from casegraph.edge.shortcut import Shortcut
 from casegraph.edge.trusted import TrustedDocument, TrustedDocumentsError, read_trusted
 from casegraph.engine.compiled import CompiledEngine
@@ -64,7 +65,7 @@ from casegraph.loading.lookups import LookUps
 from casegraph.loading.reads import Shared
 from casegraph.loading.scope import NOBODY, DataScope
 from casegraph.reporting import Reporting, open_reporting
-from casegraph.sessions import Sessions
+from casegraph.sessions import MINDED_HEADERS, Sessions
 from casegraph.settings import Settings
 from casegraph.settings_groups import PREFIX
 from casegraph.telemetry.event_loop import watch_event_loop
@@ -217,6 +218,7 @@ def create_app(settings: Settings, examples: Sequence[ExampleQuery] = ()) -> Sta
             entrance.door,
             is_local=settings.is_loopback() and not entrance.door.is_guarded,
             forwarded=frozenset(forwarded),
+            ready=ReadyAnswers((*MINDED_HEADERS, *forwarded)),
         ),
     )
     app = Shortcut(

@@ -7,23 +7,27 @@ Invariant: a session serves one request; nothing of it is left when the answer i
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from casegraph.edge.cache_control import accepted, answer_headers
+from casegraph.edge.cache_control import HEADER, accepted, answer_headers
 from casegraph.edge.decoding import BadRequest
 from casegraph.edge.forwarded import ForwardedHeaders
 from casegraph.edge.identity import ANYONE, Identity
+from casegraph.engine.compiled import PlannedResult
 from casegraph.engine.incremental import Parts
 from casegraph.engine.scopes import AuthScope
 from casegraph.engine.standard import Operation, Result, StandardEngine, definition_of
 from casegraph.graph.context import RequestContext
 from casegraph.graph.forecast import forecast
 from casegraph.graph.forecast_plan import Forecast
+from casegraph.graph.look_up_batches import OF_HUBS
 from casegraph.loading.asking import Asking
-from casegraph.loading.freshness import Kind, Windows
+from casegraph.loading.freshness import Kind
+from casegraph.loading.kept import Kept
+from casegraph.loading.kept_holds import Hold
 from casegraph.loading.ledger import Ledger, Provenance, StaleReason
 from casegraph.loading.outlook import Outlook
 from casegraph.loading.reads import Reads, Shared
@@ -35,6 +39,30 @@ from casegraph.writing.writes import Writes
 
 EXPLAIN_HEADER = "x-casegraph-explain"
 TRACE_HEADER = "x-casegraph-trace"
+MINDED_HEADERS = (HEADER, EXPLAIN_HEADER, TRACE_HEADER)
+"""What a session reads of a request, beside what is sent on to upstreams."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAnswer:
+    """An answer that was given, and what it was made of."""
+
+    holds: Sequence[Hold]
+    kept: Kept
+    ledger: Ledger
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it keeps from being let go of."""
+        return sum(hold.size for hold in self.holds)
+
+    def headers(self) -> Mapping[str, str] | None:
+        """Return what the same answer says of its age now; None where it may be another."""
+        stands = self.kept.holds.stands
+        for hold in self.holds:
+            if not stands(hold):
+                return None
+        return _ages(self.ledger, self.kept)
 
 
 @dataclass(slots=True)
@@ -43,18 +71,20 @@ class GatewaySession:
 
     engine: StandardEngine
     context: RequestContext
-    windows: Mapping[Kind, Windows]
+    kept: Kept
     waterfall: Waterfall | None = None
     _is_whole: bool = field(init=False, default=False)
+    _holds: Sequence[Hold] | None = field(init=False, default=None)
+    """On all that the answer was made of; None where that is more than look-ups."""
 
     async def run(self, operation: Operation) -> Result:
         """Return data and errors."""
         try:
             result = await self.engine.run(operation, self.context)
+            self._end(result)
         finally:
             if not self.engine.looks_again:
                 self.context.forget()
-        self._is_whole = not result.errors
         return result
 
     async def run_in_parts(self, operation: Operation) -> Result | Parts:
@@ -63,17 +93,34 @@ class GatewaySession:
         How old those are is not known when their headers leave, so nobody is to keep them.
         """
         result = await self.engine.run_in_parts(operation, self.context)
-        self._is_whole = isinstance(result, Result) and not result.errors
+        if isinstance(result, Result):
+            self._end(result)
         return result
 
     def headers(self) -> Mapping[str, str]:
         """Return what the answer says of its age."""
-        ledger = self.context.asking.ledger
-        oldest = ledger.oldest() if self._is_whole else None
-        if oldest is None:
-            return answer_headers(None, 0.0, is_whole=self._is_whole)
-        now = self.context.now()
-        return answer_headers(oldest.age(now), ledger.fresh_for(now, self.windows), is_whole=True)
+        if not self._is_whole:
+            return answer_headers(None, 0.0, is_whole=False)
+        return _ages(self.context.asking.ledger, self.kept)
+
+    def standing(self) -> "StandingAnswer | None":
+        """Return what tells whether the answer still holds; None where it is told no more."""
+        if self._holds is None:
+            return None
+        return StandingAnswer(self._holds, self.kept, self.context.asking.ledger)
+
+    def _end(self, result: Result) -> None:
+        self._is_whole = not result.errors
+        self._holds = self._held(result) if self._is_whole else None
+
+    def _held(self, result: Result) -> Sequence[Hold] | None:
+        """Return holds on what an answer was made of, where they are all that it depends on."""
+        if self.waterfall is not None or self.engine.looks_again:
+            return None
+        rests_on = result.rests_on if isinstance(result, PlannedResult) else None
+        if rests_on is None or not rests_on <= OF_HUBS or self.context.asking.ledger.stale():
+            return None
+        return self.context.reads.look_ups.held()
 
     def extensions(self) -> Mapping[str, Any]:
         """Return what the answer says of how it came to be."""
@@ -101,6 +148,15 @@ class GatewaySession:
             }
             for (upstream, kind, reason), fetched_at in oldest.items()
         ]
+
+
+def _ages(ledger: Ledger, kept: Kept) -> Mapping[str, str]:
+    """Return what a whole answer says of its age."""
+    oldest = ledger.oldest()
+    if oldest is None:
+        return answer_headers(None, 0.0, is_whole=True)
+    now = kept.now()
+    return answer_headers(oldest.age(now), ledger.fresh_for(now, kept.windows), is_whole=True)
 
 
 @dataclass(slots=True)
@@ -143,6 +199,9 @@ class PlanSession:
         """Return the plan."""
         return {} if self.plan is None else {"explain": self.plan.shape()}
 
+    def standing(self) -> None:
+        """Return that no plan is given twice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
@@ -181,7 +240,7 @@ class Sessions:
         context = RequestContext(
             asking, request_id, partial(Reads, self.shared), kept.now, self.writes, caller.name
         )
-        return GatewaySession(self.engine, context, kept.windows, waterfall)
+        return GatewaySession(self.engine, context, kept, waterfall)
 
     def plan(self, seconds: float, headers: Mapping[str, str]) -> PlanSession:
         """Return the session of a request that is only to be planned; raises BadRequest."""

@@ -73,6 +73,9 @@ class Held:
         """Return none."""
         return {}
 
+    def standing(self) -> None:
+        """Return that the answer may be another the next time."""
+
 
 class Ends(SilentObserver):
     """Notes how each request ended."""

@@ -36,8 +36,9 @@ from casegraph.edge.negotiation import (
     parts_shape,
 )
 from casegraph.edge.origins import Gets, is_forgeable, is_rebound
-from casegraph.edge.parameters import Parameters, from_body, from_url
+from casegraph.edge.parameters import from_body, from_url
 from casegraph.edge.persisted import Documents
+from casegraph.edge.ready import ReadyAnswer, ReadyAnswers, Standing
 from casegraph.edge.refusals import (
     Forgeable,
     MediaTypeRefused,
@@ -61,6 +62,8 @@ _CLIENT_GONE = 499
 """What proxies log for a client that left; nobody receives it."""
 _FAILED = 500
 _NO_PLACE = 503
+_WHOLE: dict[str, Any] = {"data": {}}
+"""All that is to be known of an answer's body where it has no errors."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _READS = frozenset({"GET", "HEAD"})
 
@@ -79,6 +82,9 @@ class Session(Protocol):
 
     def extensions(self) -> Mapping[str, Any]:
         """Return the answer's `extensions`, once the operation has run; empty for none."""
+
+    def standing(self) -> Standing | None:
+        """Return what tells whether the answer still holds; None where it is told no more."""
 
 
 Open = Callable[[str, float, Mapping[str, str], Identity], Session]
@@ -100,6 +106,8 @@ class Manners:
     """Whether being on this machine is all that callers need, so that names must be looked at."""
     forwarded: Collection[str] = ()
     """Headers that are sent on to upstreams, so that answers depend on them."""
+    ready: ReadyAnswers = field(default_factory=ReadyAnswers)
+    """Answers that need not be made anew."""
 
 
 @dataclass(slots=True)
@@ -225,11 +233,16 @@ class GraphQLEndpoint:
         if self._manners.is_local and is_rebound(headers, self._manners.origins):
             raise Misdirected("Browsers are answered under this machine's own names only.")
         caller = await self._manners.door.identify(headers) if self._is_guarded else ANYONE
-        asked = await self._asked(exchange)
-        operation = await documents.operation(
-            asked, reads_only=exchange.method in _READS, scopes=caller.scopes
-        )
+        self._check_form(exchange)
         time = self._time_for(headers.get(DEADLINE_HEADER))
+        is_get, body = exchange.method in _READS, b""
+        if not is_get:
+            body = await self._body.read(exchange.receive)
+            ready = self._manners.ready.find(body, headers, caller.scopes)
+            if ready is not None:
+                return self._again(exchange, *ready)
+        asked = from_url(exchange.scope["query_string"]) if is_get else from_body(body)
+        operation = await documents.operation(asked, reads_only=is_get, scopes=caller.scopes)
         session = self._begin(exchange.request_id, time, headers, caller)
         exchange.record.operation_name = operation.name
         run = session.run if exchange.shape is None else session.run_in_parts
@@ -246,7 +259,21 @@ class GraphQLEndpoint:
         if "data" in answer:
             await documents.ran(asked)
         status = self._statuses.of_result(result, answer, exchange.media_type)
-        return self._response(exchange, answer, status, session.headers()), answer
+        response = self._response(exchange, answer, status, session.headers())
+        standing = session.standing() if body and asked.document_id is None else None
+        if standing is not None:
+            self._manners.ready.keep(
+                body, headers, caller.scopes, response.body, exchange.record, standing
+            )
+        return response, answer
+
+    def _again(self, exchange: _Exchange, ready: ReadyAnswer, said: Mapping[str, str]) -> Answered:
+        """Give an answer that is there already."""
+        record = exchange.record
+        record.operation_name, record.operation_type = ready.operation_name, ready.operation_type
+        media_type = exchange.media_type or PLAIN_JSON
+        reply = Reply(200, ready.body, media_type, exchange.request_id, self._vary_bytes, said)
+        return reply, _WHOLE
 
     async def _delivered(self, exchange: _Exchange, session: Session, parts: Parts) -> Answered:
         """Send an answer in parts while they are made; returns when the last one is ready."""
@@ -269,21 +296,20 @@ class GraphQLEndpoint:
             await parts.close()
         return response, answer
 
-    async def _asked(self, exchange: _Exchange) -> Parameters:
-        """Return what the request asks for; raises BadRequest and Overloaded."""
+    def _check_form(self, exchange: _Exchange) -> None:
+        """Check how the request was sent; raises BadRequest, and Overloaded before its body."""
         method, headers = exchange.method, exchange.headers
         if method not in self._methods:
             raise MethodRefused(*self._methods)
         if method in _READS:
             if is_forgeable(headers, self._manners.gets, self._manners.origins):
                 raise Forgeable("A GET needs a header like GraphQL-Require-Preflight: 1 here.")
-            return from_url(exchange.scope["query_string"])
+            return
         if not _is_json(headers.get("content-type", "")):
             raise MediaTypeRefused("Content-Type must be application/json in UTF-8.")
         if headers.get("content-encoding", "identity") != "identity":
             raise MediaTypeRefused("Send the body as it is, without Content-Encoding.")
         self._admission.refuse_when_full()
-        return from_body(await self._body.read(exchange.receive))
 
     def _time_for(self, asked: str | None) -> float:
         """Return the request's time in seconds: the setting, or less where the client says so."""

@@ -8,6 +8,7 @@ Invariant: what is found is what the library's own class finds, lines that come 
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,10 @@ class RequestHeaders(Headers):
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and _raw(key) in self._first
 
+    def names_any(self, names: AbstractSet[bytes]) -> bool:
+        """Return whether one of these names is there, given as `raw_names` has them."""
+        return not names.isdisjoint(self._first)
+
     def get(self, key: str, default: Any = None) -> Any:
         """Return the first line of a name."""
         found = self._first.get(_raw(key))
@@ -42,6 +47,11 @@ class RequestHeaders(Headers):
         if len(self._first) == len(self._list):
             return [found.decode("latin-1")]
         return super().getlist(key)
+
+
+def raw_names(names: Iterable[str]) -> frozenset[bytes]:
+    """Return names of headers as they stand in a request."""
+    return frozenset(_raw(name) for name in names)
 
 
 @lru_cache(maxsize=128)  # the code asks for always the same

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 class Reply:
     """One answer, as an ASGI application; `headers` are those that not every answer has."""
 
-    __slots__ = ("_body", "_headers", "status_code")
+    __slots__ = ("_headers", "body", "status_code")
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Reply:
         headers: Mapping[str, str],
     ) -> None:
         self.status_code = status
-        self._body = body
+        self.body = body
         self._headers = [
             (b"content-type", _content_type(media_type)),
             (b"content-length", str(len(body)).encode()),
@@ -44,7 +44,7 @@ class Reply:
             "headers": self._headers,
         }
         await send(start)
-        await send({"type": "http.response.body", "body": self._body})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 @lru_cache(maxsize=256)  # few are said, and ages in seconds

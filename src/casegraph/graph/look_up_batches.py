@@ -152,3 +152,5 @@ items = looked_up(lambda reads, hub_id: reads.program_lists(hub_id), _item_of)
 """Chosen items as their program defines them."""
 roles = looked_up(lambda reads, hub_id: reads.roles(hub_id), _role_of)
 """Roles of cases as their program defines them."""
+OF_HUBS: frozenset[Callable[..., Any]] = frozenset({program_lists_of_hub, roles_of_hub})
+"""Those that return look-ups as they are kept: functions of these and of their arguments."""

@@ -31,6 +31,7 @@ from casegraph.loading.freshness import (
     stands_in,
 )
 from casegraph.loading.kept_calls import FLIGHT_SECONDS, Fetch, SharedCalls
+from casegraph.loading.kept_holds import Holds
 from casegraph.loading.kept_rules import (
     OUTAGES,
     Reading,
@@ -78,6 +79,7 @@ class Kept:
         self._left: set[asyncio.Task[Any]] = set()
         longest = max(each.kept for each in windows.values())
         self._written = Written(store, clock, longest + flight_seconds)
+        self.holds = Holds(self._memory, self._written, clock, windows)
         self._calls = SharedCalls(self._written, self._keep, clock, flight_seconds)
 
     async def read(

@@ -9,7 +9,7 @@ takes nothing from the others, and when all who wait for a batch have left, its 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -98,6 +98,14 @@ class Loader(Generic[K, V]):
         if key not in self._results:
             # No future yet: of a page that comes with a hundred rows few are asked for by key.
             self._primed.setdefault(key, value)
+
+    def loaded(self) -> Iterator[tuple[K, V]]:
+        """Yield the keys whose values are there, with these."""
+        yield from self._primed.items()
+        for key in self._results:
+            value = self.at_once(key)
+            if value is not None:
+                yield key, value
 
     def _looked(self, key: K) -> V | None:
         """Return what may be known without waiting, which is loaded then."""

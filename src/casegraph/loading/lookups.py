@@ -18,6 +18,7 @@ from casegraph.errors import UpstreamError, UpstreamNotFound
 from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Kind
 from casegraph.loading.kept import Kept, Reading, What
+from casegraph.loading.kept_holds import Hold
 from casegraph.loading.kept_rules import NEGATIVE_SECONDS
 from casegraph.loading.loader import Loader, one_by_one
 from casegraph.loading.once import made_once
@@ -150,6 +151,10 @@ class LookUps:
 
         return await self._kept.read(_WORKFLOWS, (hub_id,), fetch, asking)
 
+    def hold(self, what: What[Any], hub_id: str, value: object, asking: Asking) -> Hold | None:
+        """Return a hold on the look-up of a hub that was read; None where it does not stand."""
+        return self._kept.holds.take(what, (hub_id,), value, asking)
+
     async def at_hand(self, name: str, hub_id: str, asking: Asking) -> Reading[Any] | None:
         """Return a look-up that needs no call: `lists`, `roles`, `workflows`, `hubs` of `all`."""
         return await self._kept.peek(_BY_NAME[name], (hub_id,), asking)
@@ -197,6 +202,14 @@ class LookUpReads:
     def roles_at_once(self, hub_id: str) -> tuple[Role, ...] | None:
         """Return what `roles` returns without waiting; None where it would wait or fail."""
         return self._roles.at_once(hub_id)
+
+    def held(self) -> list[Hold] | None:
+        """Return holds on the lists and roles that were read; None where one does not stand."""
+        take = partial(self._look_ups.hold, asking=self._asking)
+        holds = [take(_LISTS, hub_id, lists) for hub_id, lists in self._lists.loaded()]
+        holds += [take(_ROLES, hub_id, roles) for hub_id, roles in self._roles.loaded()]
+        standing = [hold for hold in holds if hold is not None]
+        return standing if len(standing) == len(holds) else None
 
     async def workflow_names(self, hub_id: str) -> dict[str, str]:
         """Return the names of the workflows of the hub's newest cases, by workflow id."""

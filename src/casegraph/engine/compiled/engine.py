@@ -28,6 +28,7 @@ from casegraph.engine.compiled.memory import (
     look_through,
 )
 from casegraph.engine.compiled.plan import Plan, Unplanned, planned
+from casegraph.engine.compiled.resting import rests_on
 from casegraph.engine.compiled.rows import plain
 from casegraph.engine.compiled.run import Run
 from casegraph.engine.standard import Operation, StandardEngine
@@ -172,6 +173,7 @@ class CompiledEngine(StandardEngine):
             )
         except Unplanned as refused:
             return str(refused)
+        plan.rests_on = rests_on(plan)
         code = generated(plan, self._classes)
         bind(plan, code, compiled(plan, code))
         return plan

@@ -8,7 +8,7 @@ Invariant: a plan holds nothing that came with one request alone; what would mak
 refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
@@ -179,6 +179,8 @@ class Plan:
     shapes: list[Shape]
     steps: list[Step]
     selections: list[Selection]
+    rests_on: frozenset[Callable[..., Any]] | None = None
+    """The batch resolvers that its answer is a function of; None where it may be of more."""
 
     @property
     def label(self) -> str:

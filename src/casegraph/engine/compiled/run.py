@@ -15,7 +15,6 @@ from inspect import iscoroutine
 from typing import Any, TypeAlias
 
 from graphql import (
-    ExecutionResult,
     GraphQLError,
     default_type_resolver,
     located_error,
@@ -38,6 +37,7 @@ from casegraph.engine.compiled.plan import (
     path_of,
     traced,
 )
+from casegraph.engine.compiled.resting import PlannedResult
 
 Position: TypeAlias = tuple[str | int, ...]
 Job: TypeAlias = Coroutine[Any, Any, None]
@@ -92,7 +92,7 @@ class Run(Calls):
 
     default_type_resolver = staticmethod(default_type_resolver)
 
-    async def result(self) -> ExecutionResult:
+    async def result(self) -> PlannedResult:
         """Run to the end and return the answer."""
         self.data = self.plan.root.make(None, self, None)
         try:
@@ -101,7 +101,7 @@ class Run(Calls):
                 await _all(jobs)
         except _NothingLeft:
             pass
-        return ExecutionResult(self.data, self.errors or None)
+        return PlannedResult(self.data, self.errors or None, self.plan.rests_on)
 
     def release(self) -> None:
         """Let go of what would keep all of this alive until the collector of cycles comes by."""
