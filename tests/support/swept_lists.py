@@ -13,7 +13,7 @@ from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.learned import Learned
 from casegraph.loading.access.planning import Access
 from casegraph.loading.asking import Asking
-from casegraph.loading.case_reads import CaseReads
+from casegraph.loading.case_notes import NoteReads
 from casegraph.loading.freshness import ANY, Acceptance
 from casegraph.loading.kept import Kept
 from casegraph.loading.kept_store import MemoryStore
@@ -54,9 +54,9 @@ class Lab:
 
     async def read_notes(self, numbers: Any = MANY, acceptance: Acceptance = ANY) -> list[Any]:
         """Return texts, or the failure, for each case, as a new request has them."""
-        reads = CaseReads(self.sources, self.access, self.asking(acceptance), _anywhere)
+        asking = self.asking(acceptance)
+        reads = NoteReads(self.sources, self.access, asking, lambda _: EPOCH)
         keys = [CaseKey(HUB, str(number)) for number in numbers]
-        reads._opened.update(dict.fromkeys(keys, EPOCH))
         found = await reads._notes.load_many(keys)
         return [_told(notes, lambda row: (str(row.note_id), row.text)) for notes in found]
 
@@ -104,10 +104,6 @@ async def turns(number: int) -> None:
     """Let everybody go on until they wait for an upstream."""
     for _ in range(number):
         await asyncio.sleep(0)
-
-
-async def _anywhere(_hub_id: str) -> bool:
-    return True
 
 
 def _told(rows: Any, tell: Callable[[Any], Any]) -> Any:

@@ -127,7 +127,7 @@ async def seen_of(reads: Reads, number: int) -> dict[str, list[Any]]:
     """Return what one request is told of a case, part by part, as signs of whose it is."""
     key = CaseKey(HUB, str(number))
     case = await reads.cases.case(key)
-    notes = await reads.cases._notes.load(key)
+    notes = await reads.notes._notes.load(key)
     entries = await reads.reviews._of_case.load(str(number))
     rated = await reads.ratings._of_case.load(str(number))
     return {

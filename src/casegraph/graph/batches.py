@@ -91,7 +91,7 @@ async def notes(
     wanted = [key_of(case) for case in cases]
     positions, pages = _positions(scopes, after)
     asked = [at for at, page in enumerate(pages) if page is None]
-    found = await reads_of(info).cases.notes_of(
+    found = await reads_of(info).notes.of_cases(
         [(wanted[at], positions[at]) for at in asked], size, include_system=system
     )
     return _rows(scopes, pages, asked, found)

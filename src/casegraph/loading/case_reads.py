@@ -1,8 +1,8 @@
-"""Cases and notes as one request reads them.
+"""Cases, and notes by their ids and of hubs, as one request reads them.
 
 A case that came with a list serves its back-links too; its details are asked only when somebody
-selects a field that the list left out. Notes of a case come in one call whatever page of them is
-asked, so the page is cut here. Which calls bring them is chosen in `access`, all keys at once.
+selects a field that the list left out. Which calls bring them is chosen in `access`, all keys at
+once.
 Invariant: a key that does not exist is None, a key that could not be asked is an error.
 """
 
@@ -15,20 +15,17 @@ import msgspec
 
 from casegraph.errors import InvalidArgument, UpstreamNotFound
 from casegraph.linking.identity import CaseKey
-from casegraph.loading.access.by_feed import FeedRead, read_by_feed
 from casegraph.loading.access.cases import CasesById
 from casegraph.loading.access.cost import Need, NeedKind
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.per_hub import by_hub
 from casegraph.loading.access.planning import Access
-from casegraph.loading.access.sweeps import notes_of
 from casegraph.loading.asking import Asking
 from casegraph.loading.case_filter import WALK_PAGES, CaseConditions, Passes, Place, scan
-from casegraph.loading.feeds.bounds import FeedKey
 from casegraph.loading.freshness import Kind
-from casegraph.loading.hub_notes import EARLIEST, HubNotes, NoteWindow
+from casegraph.loading.hub_notes import HubNotes, NoteWindow
 from casegraph.loading.kept import What
-from casegraph.loading.listing import Listing, Position, known, paged, row_numbers, slice_after
+from casegraph.loading.listing import Listing, Position, known, row_numbers, slice_after
 from casegraph.loading.loader import Loader, each, one_by_one
 from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
@@ -55,9 +52,6 @@ def _kept_as(
 CASE: What[Case | None] = _kept_as(Kind.CASES, "case", Case, lambda case: (case,))
 CASE_PAGE: What[CasePage] = _kept_as(Kind.CASES, "case_query", CasePage, lambda page: page.items)
 NOTE: What[Note | None] = _kept_as(Kind.NOTES, "case_note", Note, lambda note: (note,))
-NOTES: What[tuple[Note, ...] | None] = _kept_as(
-    Kind.NOTES, "case_notes", tuple[Note, ...], lambda notes: notes or ()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,6 @@ class CaseReads:
         self._asking = asking
         self._scope = asking.scope.parts(UPSTREAM)
         self._has_program = has_program
-        self._began = access.kept.now()
         self._detailed: set[CaseKey] = set()
         self._opened: dict[CaseKey, datetime] = {}
 
@@ -98,10 +91,6 @@ class CaseReads:
     @made_once
     def _details(self) -> Loader[CaseKey, Case | None]:
         return Loader(self._ask_details)
-
-    @made_once
-    def _notes(self) -> Loader[CaseKey, tuple[Note, ...]]:
-        return Loader(self._ask_notes)
 
     @made_once
     def _note(self) -> Loader[NoteKey, Note | None]:
@@ -165,17 +154,6 @@ class CaseReads:
         if note is None:
             await self._need_program(key.case.hub_id, "case_note")
         return note
-
-    async def notes_of(
-        self, wanted: Sequence[tuple[CaseKey, Position | None]], first: int, *, include_system: bool
-    ) -> list[Listing[Note] | BaseException]:
-        """Return a page of the notes of each case, or why it has none."""
-        found = await self._notes.load_many([key for key, _ in wanted])
-        return paged(
-            found,
-            wanted,
-            lambda notes, each: _note_page(notes, first, each[1], include_system),
-        )
 
     async def note_list(
         self, hub_id: str, window: NoteWindow, first: int, after: Position | None
@@ -317,36 +295,6 @@ class CaseReads:
             self._opened[key] = case.created_at
         return case
 
-    @reserving
-    @by_hub
-    async def _ask_notes(
-        self, hub_id: str, keys: Sequence[CaseKey]
-    ) -> Results[CaseKey, tuple[Note, ...]]:
-        feeds, kept = self._access.feeds, self._access.kept
-        read: FeedRead[CaseKey, Note, tuple[Note, ...] | None] = FeedRead(
-            need=NeedKind.NOTES,
-            what=NOTES,
-            operation="case_notes",
-            page_operation="hub_notes",
-            feed_key=lambda key: FeedKey(int32("caseId", key.case_id), self.opened(key)),
-            parts=lambda key: (key.hub_id, key.case_id),
-            fetch=self._notes_of,
-            value=lambda notes: tuple(sorted(notes, key=_age)),
-            since=self._began,
-            swept=notes_of(self._sources, self._asking.scope, hub_id, kept.now),
-        )
-        feed = None if feeds is None else feeds.notes(self._asking.scope, hub_id)
-        found = await read_by_feed(self._access, self._asking, read, feed, keys)
-        return {key: () if value is None else value for key, value in found.items()}
-
-    async def _notes_of(self, key: CaseKey) -> tuple[Note, ...] | None:
-        client = self._sources.action_management
-        try:
-            notes = await client.case_notes(key.hub_id, key.case_id)
-        except UpstreamNotFound:
-            return None
-        return tuple(sorted(notes, key=_age))
-
     async def _ask_note(self, key: NoteKey) -> Note | None:
         client = self._sources.action_management
         parts = (key.case.hub_id, key.case.case_id, key.note_id)
@@ -360,18 +308,6 @@ class CaseReads:
         return await self._access.kept.read(NOTE, parts, fetch, self._asking)
 
 
-def _note_page(
-    notes: tuple[Note, ...], first: int, after: Position | None, include_system: bool
-) -> Listing[Note]:
-    if not include_system:
-        notes = tuple(note for note in notes if note.is_system_generated is not True)
-    return slice_after(notes, _note_id, first, after)
-
-
-def _note_id(note: Note) -> str:
-    return note.note_id
-
-
 def _bad(key: CaseKey) -> InvalidArgument | None:
     """Return what is wrong with a key's case id, of which no list could tell."""
     try:
@@ -379,11 +315,6 @@ def _bad(key: CaseKey) -> InvalidArgument | None:
     except InvalidArgument as error:
         return error
     return None
-
-
-def _age(note: Note) -> tuple[datetime, int, str]:
-    created = note.created_at if isinstance(note.created_at, datetime) else EARLIEST
-    return (created, len(note.note_id), note.note_id)
 
 
 @dataclass(frozen=True, slots=True)

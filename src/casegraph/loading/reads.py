@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from casegraph.loading.access.planning import Access
 from casegraph.loading.asking import Asking
+from casegraph.loading.case_notes import NoteReads
 from casegraph.loading.case_reads import CaseReads
 from casegraph.loading.customer_reads import CustomerReads
 from casegraph.loading.kept import Kept
@@ -23,7 +24,7 @@ from casegraph.loading.scope import DataScope
 from casegraph.loading.sources import Sources
 
 _PARTS = ("look_ups", "ratings", "customers", "links")
-"""Those that have loaders; cases and reviews are made together."""
+"""Those that have loaders; cases, their notes and reviews are made together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,18 @@ class Reads:
 
     @property
     def cases(self) -> CaseReads:
-        """Cases with their notes."""
+        """Cases."""
         return self._followed[0]
 
     @property
     def reviews(self) -> ReviewReads:
         """Reviews of cases."""
         return self._followed[1]
+
+    @property
+    def notes(self) -> NoteReads:
+        """Notes of cases."""
+        return self._followed[2]
 
     @made_once
     def ratings(self) -> RatingReads:
@@ -75,14 +81,15 @@ class Reads:
         return CustomerReads(self._shared.sources, self._shared.access, self._asking)
 
     @made_once
-    def _followed(self) -> tuple[CaseReads, ReviewReads]:
+    def _followed(self) -> tuple[CaseReads, ReviewReads, NoteReads]:
         """Return what feeds are followed for.
 
         Made together: what a feed has confirmed since then is fresh enough for the request.
         """
         sources, access = self._shared.sources, self._shared.access
         cases = CaseReads(sources, access, self._asking, self.look_ups.has_program)
-        return cases, ReviewReads(sources, access, self._asking, cases.opened)
+        reviews = ReviewReads(sources, access, self._asking, cases.opened)
+        return cases, reviews, NoteReads(sources, access, self._asking, cases.opened)
 
     @made_once
     def links(self) -> LinkReads:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.ratings import OF_CASE as RATINGS_OF_CASE
-from casegraph.loading.case_reads import CASE, CASE_PAGE, NOTE, NOTES
+from casegraph.loading.case_notes import NOTES
+from casegraph.loading.case_reads import CASE, CASE_PAGE, NOTE
 from casegraph.loading.feeds.feeds import Feeds
 from casegraph.loading.hub_notes import NOTE_PAGE
 from casegraph.loading.kept import Kept

@@ -25,6 +25,7 @@ from casegraph.loading.access.learned import Learned
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.ratings import CASES, RATED
 from casegraph.loading.asking import Asking
+from casegraph.loading.case_notes import NoteReads
 from casegraph.loading.case_reads import CaseReads
 from casegraph.loading.feeds import feeds
 from casegraph.loading.feeds.bounds import FeedBounds, FeedConfig, FeedMode
@@ -200,11 +201,12 @@ class History:
         asking = Asking(SCOPE, acceptance, Ledger())
         cases = CaseReads(self.sources, self.access, asking, _anywhere)
         reviews = ReviewReads(self.sources, self.access, asking, cases.opened)
+        noted = NoteReads(self.sources, self.access, asking, cases.opened)
         ratings = RatingReads(self.sources, self.access, asking)
         keys = [CaseKey(HUB, str(number * self.factor)) for number in numbers]
 
         found = await cases._cases.load_many(keys)
-        notes = await cases._notes.load_many(keys)
+        notes = await noted._notes.load_many(keys)
         entries = await reviews._of_case.load_many([key.case_id for key in keys])
         rated = await ratings._of_case.load_many([key.case_id for key in keys])
 

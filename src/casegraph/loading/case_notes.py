@@ -1,0 +1,116 @@
+"""Notes of cases as one request reads them.
+
+All notes of a case come in one call whatever page of them is asked, so the page is cut here. Which
+calls bring those of many cases is chosen in `access`, all keys of a hub at once.
+Invariant: a case that does not exist has no notes, one that could not be asked is an error.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from casegraph.errors import UpstreamNotFound
+from casegraph.linking.identity import CaseKey
+from casegraph.loading.access.by_feed import FeedRead, read_by_feed
+from casegraph.loading.access.cost import NeedKind
+from casegraph.loading.access.each import Results
+from casegraph.loading.access.per_hub import by_hub
+from casegraph.loading.access.planning import Access
+from casegraph.loading.access.sweeps import notes_of
+from casegraph.loading.asking import Asking
+from casegraph.loading.feeds.bounds import FeedKey
+from casegraph.loading.freshness import Kind
+from casegraph.loading.hub_notes import EARLIEST
+from casegraph.loading.kept import What
+from casegraph.loading.listing import Listing, Position, paged, slice_after
+from casegraph.loading.loader import Loader
+from casegraph.loading.once import made_once
+from casegraph.loading.sources import Sources
+from casegraph.transport.allowance import reserving
+from casegraph.upstreams.action_management.records import Note
+from casegraph.upstreams.decode import Shape, encode
+from casegraph.upstreams.paths import int32
+
+NOTES: What[tuple[Note, ...] | None] = What(
+    "action_management",
+    Kind.NOTES,
+    "case_notes",
+    encode,
+    Shape[tuple[Note, ...] | None](tuple[Note, ...]).read_strictly,
+    lambda notes: notes or (),
+)
+
+Opened = Callable[[CaseKey], datetime | None]
+"""Tells when a case was opened, as far as that is in hand."""
+
+
+class NoteReads:
+    """What one request reads of cases' notes."""
+
+    def __init__(self, sources: Sources, access: Access, asking: Asking, opened: Opened) -> None:
+        self._sources = sources
+        self._access = access
+        self._asking = asking
+        self._opened = opened
+        self._began = access.kept.now()
+
+    @made_once
+    def _notes(self) -> Loader[CaseKey, tuple[Note, ...]]:
+        return Loader(self._ask_notes)
+
+    async def of_cases(
+        self, wanted: Sequence[tuple[CaseKey, Position | None]], first: int, *, include_system: bool
+    ) -> list[Listing[Note] | BaseException]:
+        """Return a page of the notes of each case, or why it has none."""
+        found = await self._notes.load_many([key for key, _ in wanted])
+        return paged(
+            found,
+            wanted,
+            lambda notes, each: _note_page(notes, first, each[1], include_system),
+        )
+
+    @reserving
+    @by_hub
+    async def _ask_notes(
+        self, hub_id: str, keys: Sequence[CaseKey]
+    ) -> Results[CaseKey, tuple[Note, ...]]:
+        feeds, kept = self._access.feeds, self._access.kept
+        read: FeedRead[CaseKey, Note, tuple[Note, ...] | None] = FeedRead(
+            need=NeedKind.NOTES,
+            what=NOTES,
+            operation="case_notes",
+            page_operation="hub_notes",
+            feed_key=lambda key: FeedKey(int32("caseId", key.case_id), self._opened(key)),
+            parts=lambda key: (key.hub_id, key.case_id),
+            fetch=self._notes_of,
+            value=lambda notes: tuple(sorted(notes, key=_age)),
+            since=self._began,
+            swept=notes_of(self._sources, self._asking.scope, hub_id, kept.now),
+        )
+        feed = None if feeds is None else feeds.notes(self._asking.scope, hub_id)
+        found = await read_by_feed(self._access, self._asking, read, feed, keys)
+        return {key: () if value is None else value for key, value in found.items()}
+
+    async def _notes_of(self, key: CaseKey) -> tuple[Note, ...] | None:
+        client = self._sources.action_management
+        try:
+            notes = await client.case_notes(key.hub_id, key.case_id)
+        except UpstreamNotFound:
+            return None
+        return tuple(sorted(notes, key=_age))
+
+
+def _note_page(
+    notes: tuple[Note, ...], first: int, after: Position | None, include_system: bool
+) -> Listing[Note]:
+    if not include_system:
+        notes = tuple(note for note in notes if note.is_system_generated is not True)
+    return slice_after(notes, _note_id, first, after)
+
+
+def _note_id(note: Note) -> str:
+    return note.note_id
+
+
+def _age(note: Note) -> tuple[datetime, int, str]:
+    created = note.created_at if isinstance(note.created_at, datetime) else EARLIEST
+    return (created, len(note.note_id), note.note_id)
