@@ -20,10 +20,10 @@ from casegraph.transport.calls import Call, Effect, Reply, reply_of
 from casegraph.transport.exchange import ExchangeConfig
 from casegraph.transport.exchange_lean_connection import Connection, Outcome
 from casegraph.transport.exchange_lean_dial import dial
-from casegraph.transport.exchange_lean_places import Places
 from casegraph.transport.exchange_lean_pool import Pool
 from casegraph.transport.exchange_lean_request import address_of, encoded
 from casegraph.transport.exchange_tls import trusting
+from casegraph.transport.places import Places
 
 _STOPPING = "the gateway is stopping"
 

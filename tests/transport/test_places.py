@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casegraph.transport.exchange_lean_places import Places
+from casegraph.transport.places import Places
 
 
 async def waiting(places: Places, count: int) -> list[asyncio.Task[None]]:
