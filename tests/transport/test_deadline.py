@@ -4,6 +4,7 @@ import time
 import pytest
 
 from casegraph.errors import DeadlineExceeded, UpstreamUnavailable
+from casegraph.transport.calls import Call, Reply
 from casegraph.transport.deadline import (
     SMALLEST_SECONDS,
     LastDoor,
@@ -143,3 +144,49 @@ async def test_a_caller_that_leaves_cancels_the_call(clock: Clock) -> None:
         await task
 
     assert script.cancelled == 1
+
+
+async def test_a_time_out_that_the_deadline_caused_is_the_deadline() -> None:
+    """Who answers the deadline's cancellation by a TimeoutError has not timed out by itself."""
+
+    async def translate(call: Call) -> Reply:
+        try:
+            return await hang(call)
+        except asyncio.CancelledError:
+            raise TimeoutError from None
+
+    with pytest.raises(DeadlineExceeded):
+        await WithinDeadline(translate, time.monotonic)(a_call(deadline=time.monotonic() + SOON))
+
+
+async def test_a_task_goes_on_after_a_deadline() -> None:
+    """The next call of the same task is not cancelled for the last one's sake."""
+    layer = WithinDeadline(Script(hang, reply()), time.monotonic)
+    with pytest.raises(DeadlineExceeded):
+        await layer(a_call(deadline=time.monotonic() + SOON))
+    task = asyncio.current_task()
+
+    assert task is not None
+    assert task.cancelling() == 0
+    assert await layer(a_call(deadline=time.monotonic() + 5)) == reply()
+
+
+async def test_calls_of_one_chain_end_each_at_its_deadline() -> None:
+    """Calls that share a timer do not share a deadline: the later is answered meanwhile."""
+    answer = asyncio.Event()
+
+    async def wait(_call: Call) -> Reply:
+        await answer.wait()
+        return reply()
+
+    layer = WithinDeadline(wait, time.monotonic)
+    now = time.monotonic()
+    far, near = (
+        asyncio.create_task(layer(a_call(deadline=now + seconds))) for seconds in (60, SOON)
+    )
+    with pytest.raises(DeadlineExceeded):
+        await near
+    assert not far.done()
+    answer.set()
+
+    assert await far == reply()

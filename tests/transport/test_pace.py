@@ -115,3 +115,13 @@ def test_places_given_out_elsewhere_count_alike(
         if place.granted:
             told.spend(place.wait)
         assert told.reserve_now(-1.0) == giver.reserve_now(-1.0)
+
+
+@pytest.mark.parametrize(("rate", "is_none"), [(0.0, True), (0.5, False), (64.0, False)])
+def test_a_pace_of_nothing_is_told_beforehand(rate: float, is_none: bool) -> None:
+    """Who sees that there is no pace need not ask it, and misses nothing by that."""
+    pace = LocalPace(PaceConfig(rate), Clock())
+
+    assert pace.is_none is is_none
+    assert pace.reserve_now(0.0).granted
+    assert pace.reserve_now(0.0).granted is is_none

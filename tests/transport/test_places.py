@@ -64,6 +64,17 @@ async def test_who_leaves_takes_no_place_along(is_handed_over: bool) -> None:
     assert [places.take(), places.take()] == [True, False]
 
 
+async def test_who_is_dropped_takes_no_place_along() -> None:
+    """A caller that is closed while it waits is not handed a place that it would never give."""
+    places = Places(1)
+    assert places.take()
+    dropped = places.wait()
+    dropped.send(None)
+    dropped.close()
+    places.give()
+    assert [places.take(), places.take()] == [True, False]
+
+
 @given(st.lists(st.tuples(st.sampled_from(["come", "leave", "end"]), st.integers(0, 9))))
 def test_no_place_is_ever_lost_or_made(steps: Any) -> None:
     """Whoever comes, leaves and ends in whatever order: those inside are as many as may be."""

@@ -108,11 +108,11 @@ class WithinAllowance:
     def __init__(self, inner: Send) -> None:
         self._inner = inner
 
-    async def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: Call) -> Awaitable[Reply]:
         """Send the call; raises LimitExceeded, unsent, when the allowance is used up."""
         allowance = call_allowance.get()
         if allowance is not None:
             own = _reserve.get()
             if own is None or not own.spend():
                 allowance.spend()
-        return await self._inner(call)
+        return self._inner(call)

@@ -12,11 +12,13 @@ call at a time is sent; two good ones in a row close it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
+
+from msgspec import Struct
 
 from casegraph.errors import (
     CircuitOpen,
@@ -61,8 +63,7 @@ class BreakerConfig:
     a probe runs, others are told to come back after it."""
 
 
-@dataclass(slots=True, eq=False)
-class _Admission:
+class _Admission(Struct, eq=False, gc=False):
     """One call between the two doors and beyond."""
 
     openings: int
@@ -126,8 +127,10 @@ class Breaker:
             raise
         else:
             bad = reply.status >= _SERVER_FAULT or reply.status == _REQUEST_TIMEOUT
-            slow = self._seconds(admission) > self._config.slow_seconds
-            self._record(admission, bad=bad or slow)
+            now = self._clock()
+            sent_at = admission.sent_at
+            slow = sent_at is not None and now - sent_at > self._config.slow_seconds
+            self._record(admission, now, bad=bad or slow)
             return reply
         finally:
             if self._probe is admission:
@@ -144,16 +147,16 @@ class Breaker:
         elif self._state is State.CLOSED:
             moment, was_bad = self._recent.pop()
             self._failed -= was_bad
-            self._count(moment, bad=True)
+            self._count(moment, self._clock(), bad=True)
 
-    async def _send(self, call: Call) -> Reply:
+    def _send(self, call: Call) -> Awaitable[Reply]:
         """Send the call through the door behind the queue; raises CircuitOpen."""
         admission = _admission.get()
         if self._state is not State.CLOSED and self._probe is not admission:
             raise self._refusal(call)
         admission.openings = self._openings
         admission.sent_at = self._clock()
-        return await self._wire(call)
+        return self._wire(call)
 
     def _admit(self, call: Call) -> _Admission:
         """Let the call in, as the probe if it is time for one; raises CircuitOpen."""
@@ -178,15 +181,16 @@ class Breaker:
         return 0.0 if admission.sent_at is None else self._clock() - admission.sent_at
 
     def _judge_error(self, admission: _Admission, error: UpstreamError) -> None:
+        now = self._clock()
         if isinstance(error, CredentialsRefused):
             if error.sent:
-                self._record(admission, bad=False)  # refused by somebody who is there
+                self._record(admission, now, bad=False)  # refused by somebody who is there
         elif isinstance(error, DeadlineExceeded):
             if self._seconds(admission) >= self._config.fair_chance_seconds:
-                self._record(admission, bad=True, connected=error.sent)
+                self._record(admission, now, bad=True, connected=error.sent)
         else:
             bad = isinstance(error, UpstreamUnavailable | ContractViolation)
-            self._record(admission, bad=bad, connected=error.sent)
+            self._record(admission, now, bad=bad, connected=error.sent)
 
     def _judge_departure(self, admission: _Admission, call: Call) -> None:
         """Count a call that was given up: the deadline outside ends it as a leaving client does."""
@@ -194,31 +198,32 @@ class Breaker:
         timed_out = self._clock() >= call.deadline - _TIMER_SECONDS
         fair = self._config.fair_chance_seconds
         if seconds > self._config.slow_seconds or (timed_out and seconds >= fair):
-            self._record(admission, bad=True)
+            self._record(admission, self._clock(), bad=True)
 
-    def _record(self, admission: _Admission, *, bad: bool, connected: bool = True) -> None:
+    def _record(
+        self, admission: _Admission, now: float, *, bad: bool, connected: bool = True
+    ) -> None:
         """Count an outcome, if the call was sent and the breaker has not opened since."""
         if admission.sent_at is None or admission.openings != self._openings:
             return
         if self._probe is admission:
-            self._judge_probe(bad=bad)
+            self._judge_probe(now, bad=bad)
         elif self._state is State.CLOSED:
             self._openings_in_a_row = 0
             self._connect_failures = 0 if connected else self._connect_failures + 1
-            self._count(self._clock(), bad=bad)
+            self._count(now, now, bad=bad)
 
-    def _judge_probe(self, *, bad: bool) -> None:
+    def _judge_probe(self, now: float, *, bad: bool) -> None:
         if bad:
-            self._open(self._clock())
+            self._open(now)
             return
         self._probe_successes += 1
         if self._probe_successes >= self._config.successes_to_close:
             self._change(State.CLOSED)
 
-    def _count(self, moment: float, *, bad: bool) -> None:
+    def _count(self, moment: float, now: float, *, bad: bool) -> None:
         self._recent.append((moment, bad))
         self._failed += bad
-        now = self._clock()
         if self._too_bad(now):
             self._open(now)
 

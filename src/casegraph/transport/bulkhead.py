@@ -8,11 +8,11 @@ Invariant: never more than `limit` calls are inside nor more than `waiting` befo
 enter in order.
 """
 
-import asyncio
 from collections.abc import Callable
 
 from casegraph.errors import UpstreamUnavailable
 from casegraph.transport.calls import Call, Reply, Send
+from casegraph.transport.places import Places
 
 MOST_WAITING = 2500
 """Five operations at the fuse of 500 calls each; 16 clients that each want 100 rows of one kind at
@@ -35,26 +35,27 @@ class Bulkhead:
         if waiting < 0:
             raise ValueError("a queue cannot be shorter than empty")
         self._inner = inner
-        self._places = asyncio.Semaphore(limit)
+        self._places = Places(limit)
         self._most_waiting = waiting
         self._on_full = on_full
         self._waiting = 0
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call once it has a place; raises UpstreamUnavailable when the queue is full."""
-        await self._enter(call)
+        if not self._places.take():
+            await self._queue(call)
         try:
             return await self._inner(call)
         finally:
-            self._places.release()
+            self._places.give()
 
-    async def _enter(self, call: Call) -> None:
-        if self._places.locked() and self._waiting >= self._most_waiting:
+    async def _queue(self, call: Call) -> None:
+        if self._waiting >= self._most_waiting:
             self._on_full(call)
             what = "too many calls are waiting for it already"
             raise UpstreamUnavailable(call.upstream, call.operation, what, sent=False)
         self._waiting += 1
         try:
-            await self._places.acquire()
+            await self._places.wait()
         finally:
             self._waiting -= 1

@@ -73,7 +73,11 @@ class Reply(Struct, frozen=True, gc=False):
 
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
-"""A layer of the chain, or all of it."""
+"""A layer of the chain, or all of it.
+
+One that has nothing to do with the answer is no coroutine, but returns what the next one returns: a
+level costs 0.1 µs more to begin, and something each time the call is woken. So await it at once.
+"""
 
 
 def reply_of(outcome: Reply | UpstreamError) -> Reply:

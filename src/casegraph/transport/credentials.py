@@ -57,9 +57,9 @@ class FixedHeaders:
         self._inner = inner
         self._headers = dict(headers)
 
-    async def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: Call) -> Awaitable[Reply]:
         """Send the call with the fixed headers."""
-        return await self._inner(replace(call, headers={**call.headers, **self._headers}))
+        return self._inner(replace(call, headers={**call.headers, **self._headers}))
 
 
 class Renewable:
@@ -86,7 +86,9 @@ class Renewable:
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call with a valid proof, at most twice."""
-        proof = await self._valid()
+        proof = self._proof
+        if proof is None or self._clock() >= proof.stale_at:
+            proof = await self._valid()
         reply = await self._inner(_with(call, proof))
         if reply.status != self._stale_status:
             return reply

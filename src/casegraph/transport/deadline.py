@@ -10,13 +10,14 @@ Invariant: no call starts with less than 50 ms left, and none outlives its deadl
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from casegraph.errors import DeadlineExceeded, UpstreamError
+from casegraph.transport.alarm import Alarm
 from casegraph.transport.calls import Call, Reply, Send
 
 T = TypeVar("T")
@@ -24,12 +25,13 @@ T = TypeVar("T")
 SMALLEST_SECONDS = 0.05
 """Less than this is not worth a call (reliability §4 A)."""
 
-request_deadline: ContextVar[float] = ContextVar("request_deadline", default=float("inf"))
+_NEVER = float("inf")
+
+request_deadline: ContextVar[float] = ContextVar("request_deadline", default=_NEVER)
 """The moment on the monotonic clock at which the current request must have been answered."""
 
 
-@dataclass(slots=True)
-class _Progress:
+class _Progress(Struct, eq=False, gc=False):
     """How far the running call has come."""
 
     may_be_sent: bool
@@ -43,7 +45,7 @@ async def in_time(
 ) -> T:
     """Return what is awaited, for waits that are no calls; raises DeadlineExceeded."""
     deadline = request_deadline.get()
-    if deadline == float("inf"):
+    if deadline == _NEVER:
         return await awaitable
     timeout = asyncio.timeout(max(deadline - clock(), 0.0))
     try:
@@ -80,6 +82,7 @@ class WithinDeadline:
         self._inner = inner
         self._clock = clock
         self._has_last_door = has_last_door
+        self._alarm = Alarm()
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call with the request's deadline; raises DeadlineExceeded."""
@@ -89,17 +92,19 @@ class WithinDeadline:
             raise _no_time(call)
         progress = _Progress(may_be_sent=not self._has_last_door)
         _progress.set(progress)  # every call sets its own, so none has to be put back
-        if deadline == float("inf"):
+        if deadline == _NEVER:
             return await self._inner(call)
-        timeout = asyncio.timeout(left)
+        watch = self._alarm.watch(left)
         try:
-            async with timeout:
-                return await self._inner(replace(call, deadline=deadline))
+            return await self._inner(replace(call, deadline=deadline))
+        except asyncio.CancelledError:
+            if not self._alarm.leave(watch):
+                raise
         except TimeoutError:
-            if not timeout.expired():
+            if not watch.is_late:
                 raise
         finally:
-            del timeout  # as in `in_time`
+            self._alarm.leave(watch)
         sent = progress.may_be_sent
         raise DeadlineExceeded(call.upstream, call.operation, "no answer in time", sent=sent)
 

@@ -18,7 +18,7 @@ from time import monotonic
 from casegraph.errors import CertificateRefused, DeadlineExceeded, UpstreamUnavailable
 from casegraph.transport.calls import Call, Effect, Reply, reply_of
 from casegraph.transport.exchange import ExchangeConfig
-from casegraph.transport.exchange_lean_connection import Connection, Outcome
+from casegraph.transport.exchange_lean_connection import Connection
 from casegraph.transport.exchange_lean_dial import dial
 from casegraph.transport.exchange_lean_pool import Pool
 from casegraph.transport.exchange_lean_request import address_of, encoded
@@ -61,8 +61,18 @@ class LeanExchange:
         try:
             if not self._places.take():
                 await self._place(call, ends - now)
+                now = monotonic()
             try:
-                return reply_of(await self._outcome(call, request, ends))
+                connection = self._pool.take(call.origin, surely=call.effect is not Effect.READ)
+                if connection is None:
+                    connection = await self._connected(call, ends - now)
+                    now = monotonic()
+                try:
+                    if ends <= now:
+                        raise _late(call)
+                    return reply_of(await connection.ask(call, request, ends - now))
+                finally:
+                    self._pool.put(call.origin, connection)
             finally:
                 self._places.give()
         finally:
@@ -80,19 +90,6 @@ class LeanExchange:
         await self._pool.close(_STOPPING)
         if self._running:
             await self._ended.wait()
-
-    async def _outcome(self, call: Call, request: bytes, ends: float) -> Outcome:
-        pool = self._pool
-        connection = pool.take(call.origin, surely=call.effect is not Effect.READ)
-        if connection is None:
-            connection = await self._connected(call, ends - monotonic())
-        try:
-            left = ends - monotonic()
-            if left <= 0:
-                return _late(call)
-            return await connection.ask(call, request, left)
-        finally:
-            pool.put(call.origin, connection)
 
     async def _place(self, call: Call, seconds: float) -> None:
         """Wait for a place among the calls on the wire, in order; who leaves has sent nothing."""

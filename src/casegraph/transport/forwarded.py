@@ -11,7 +11,7 @@ Invariants: a credential is sent to the upstream it was brought for and to no ot
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -71,9 +71,9 @@ class Forwarding:
         self._inner = inner
         self._header = header
 
-    async def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: Call) -> Awaitable[Reply]:
         """Send the call as the caller; raises CredentialsMissing, unsent."""
         proof = callers_proofs.get().get(call.upstream)
         if proof is None:
             raise CredentialsMissing(call.upstream, call.operation)
-        return await self._inner(replace(call, headers={**call.headers, self._header: proof.value}))
+        return self._inner(replace(call, headers={**call.headers, self._header: proof.value}))

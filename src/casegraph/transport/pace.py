@@ -51,6 +51,11 @@ class LocalPace:
         self._clock = clock
         self._on_time = float("-inf")
 
+    @property
+    def is_none(self) -> bool:
+        """Whether every call may be made at once, however many there are."""
+        return not self._interval
+
     async def reserve(self, longest: float) -> Reservation:
         """Reserve the next place if it comes within `longest` seconds."""
         return self.reserve_now(longest)

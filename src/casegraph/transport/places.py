@@ -1,4 +1,4 @@
-"""How many calls of one exchange are on the wire at once, and who goes next when one leaves.
+"""How many calls go on at once, in a bulkhead and on the wire, and who is next when one leaves.
 
 A place that is free costs no coroutine: asyncio's semaphore takes 1.3 µs a call to be found open, a
 tenth of what a call costs beside its socket.
@@ -12,7 +12,7 @@ from contextlib import suppress
 
 
 class Places:
-    """So many places, one for each call on the wire."""
+    """So many places, one for each call."""
 
     __slots__ = ("_free", "_waiting")
 
@@ -33,7 +33,7 @@ class Places:
         self._waiting.append(turn)
         try:
             await turn
-        except asyncio.CancelledError:
+        except BaseException:  # a cancellation, or the end of a coroutine that nobody awaits
             if turn.done() and not turn.cancelled():
                 self.give()  # handed over while the caller was leaving
             else:

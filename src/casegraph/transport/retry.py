@@ -22,6 +22,8 @@ from casegraph.transport.calls import Call, Effect, Reply, Send, reply_of
 from casegraph.transport.retry_after import names_a_wait
 
 _REFUSED = (CircuitOpen, RateLimited)
+_FIRST_FAULT = 400
+"""Below it an answer is never a reason to ask again, and nearly all are."""
 _REQUEST_TIMEOUT = 408
 _TOO_MANY = 429
 _THROTTLED = frozenset({_TOO_MANY, 503})
@@ -127,12 +129,23 @@ class Retry:
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call, again where that is right; the upstream's last word stands."""
-        return reply_of(await self._last_word(call))
-
-    async def _last_word(self, call: Call) -> Reply | UpstreamError:
         if call.attempt != 1:
             call = replace(call, attempt=1)
-        result = await self._attempt(call)
+        first: Reply | UpstreamError
+        # Nearly every call ends here, for 0.9 µs; by two more coroutines and `judge` it takes 2.0.
+        try:
+            first = await self._inner(call)
+            if first.status < _FIRST_FAULT:
+                self._budget.first_attempt()
+                return first
+        except UpstreamError as error:
+            first = error
+        try:
+            return reply_of(await self._last_word(call, first))
+        finally:
+            del first  # it holds this frame when it is raised: a cycle
+
+    async def _last_word(self, call: Call, result: Reply | UpstreamError) -> Reply | UpstreamError:
         if not _is_refusal(result):
             self._budget.first_attempt()
         while (wait := self._wait(call, result)) is not None:

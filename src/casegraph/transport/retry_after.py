@@ -45,12 +45,13 @@ def names_a_wait(headers: Mapping[str, str]) -> bool:
 
 def quota_pause(headers: Mapping[str, str], wall_clock: Callable[[], datetime]) -> float | None:
     """Return the wait that an exhausted quota means, in seconds; None when calls are left."""
-    pauses = [
-        _reset_seconds(headers.get(reset, ""), wall_clock)
-        for remaining, reset in _QUOTAS
-        if remaining in headers and headers[remaining].strip() == "0"
-    ]
-    return max((pause for pause in pauses if pause is not None), default=None)
+    longest: float | None = None
+    for remaining, reset in _QUOTAS:
+        if remaining in headers and headers[remaining].strip() == "0":
+            pause = _reset_seconds(headers.get(reset, ""), wall_clock)
+            if pause is not None and (longest is None or pause > longest):
+                longest = pause
+    return longest
 
 
 def _reset_seconds(text: str, wall_clock: Callable[[], datetime]) -> float | None:
