@@ -16,6 +16,7 @@ from graphql.pyutils import Path, gather_with_cancel
 from graphql.pyutils.is_awaitable import is_awaitable
 from graphql.type.definition import GraphQLResolveInfoHelpers
 
+from casegraph.engine.compiled.arguments import PlainArguments
 from casegraph.engine.compiled.classes import looks_at_values_only
 from casegraph.engine.compiled.fields import Sources, is_shareable
 from casegraph.engine.compiled.plan import Entry, Indexes, Plan, Shape, Step, traced
@@ -87,9 +88,14 @@ class Calls:
 
     def _read(self, step: Step) -> Mapping[str, Any]:
         """Return a step's arguments as graphql-core hands them over."""
-        known = self._arguments.get(step.number)
+        known: Mapping[str, Any] | None = self._arguments.get(step.number)
         if known is None:
-            known = get_argument_values(step.definition, step.nodes[0], self.variables)
+            plain = step.plain_arguments
+            if plain is None:
+                plain = step.plain_arguments = PlainArguments(step.definition, step.nodes[0])
+            known = plain.read(self.variables)
+            if known is None:
+                known = get_argument_values(step.definition, step.nodes[0], self.variables)
             if is_shareable(known):
                 self._arguments[step.number] = known
         return known

@@ -31,6 +31,7 @@ from casegraph.engine.compiled.plan import Plan, Unplanned, planned
 from casegraph.engine.compiled.resting import rests_on
 from casegraph.engine.compiled.rows import plain
 from casegraph.engine.compiled.run import Run
+from casegraph.engine.compiled.variables import PlainVariables
 from casegraph.engine.standard import Operation, StandardEngine
 
 _NO_VARIABLES = VariableValues({}, {})
@@ -83,7 +84,7 @@ class CompiledEngine(StandardEngine):
             return None
         variables = _NO_VARIABLES
         if chosen.has_variables:
-            found = self.coerced(chosen.definition, operation)
+            found = self._variables_of(chosen, operation)
             if isinstance(found, ExecutionResult):
                 return found
             variables = found
@@ -144,6 +145,17 @@ class CompiledEngine(StandardEngine):
             plans = look_through(document, self._directives)
             self._documents.put(text, plans, _weight(text, plans))
         return plans
+
+    def _variables_of(
+        self, chosen: OperationPlans, operation: Operation
+    ) -> VariableValues | ExecutionResult:
+        """Return what `coerced` returns."""
+        plain = chosen.plain_variables
+        if plain is None:
+            plain = chosen.plain_variables = PlainVariables(self._schema, chosen.definition)
+        return plain.coerced(operation.variables or {}) or self.coerced(
+            chosen.definition, operation
+        )
 
     def _variant(
         self, text: str, plans: DocumentPlans, chosen: OperationPlans, variables: VariableValues

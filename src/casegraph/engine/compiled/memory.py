@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from casegraph.engine.compiled.plan import Plan
+from casegraph.engine.compiled.variables import PlainVariables
 
 SEEN_MAX = 4_096
 """Texts of which it is remembered that they were seen once; 100 bytes each."""
@@ -89,6 +90,8 @@ class OperationPlans:
     refusal: str | None
     """Why no plan is made of it."""
     has_variables: bool
+    plain_variables: PlainVariables | None = None
+    """What coerces most of them, once that was needed."""
     variants: dict[tuple[Any, ...], Plan | str] = field(default_factory=dict)
     """A plan, or why there is none, by the values of the switches."""
 

@@ -40,6 +40,7 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 
+from casegraph.engine.compiled.arguments import PlainArguments
 from casegraph.engine.compiled.fields import FieldSource, Sources, Way
 
 STEPS_MAX = 450
@@ -124,6 +125,9 @@ class Step:
     """Whether its arguments are the same for every request."""
     arguments: Mapping[str, Any] | None = None
     """Those arguments as its function takes them, once read and if nobody can change them."""
+
+    plain_arguments: PlainArguments | None = None
+    """What reads most arguments, once that was needed."""
 
     @property
     def name(self) -> str:
