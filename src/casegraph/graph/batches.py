@@ -77,13 +77,13 @@ async def _from_details(
     return [None if value is UNSET else value for value in values]
 
 
-async def notes(
+def notes(
     cases: Sequence[am.Case],
     info: Info,
     first: int | None = PAGE_DEFAULT,
     after: str | None = strawberry.UNSET,
     include_system: bool | None = True,
-) -> Values:
+) -> Values | Awaitable[Values]:
     """Return a page of each case's notes."""
     system = include_system is not False
     size = page_size(first)
@@ -91,36 +91,40 @@ async def notes(
     wanted = [key_of(case) for case in cases]
     positions, pages = _positions(scopes, after)
     asked = [at for at, page in enumerate(pages) if page is None]
-    found = await reads_of(info).notes.of_cases(
-        [(wanted[at], positions[at]) for at in asked], size, include_system=system
-    )
+    reads, lists = reads_of(info).notes, [(wanted[at], positions[at]) for at in asked]
+    found = reads.of_cases_at_once(lists, size, include_system=system)
+    if found is None:
+        later = reads.of_cases(lists, size, include_system=system)
+        return _rows_later(scopes, pages, asked, later)
     return _rows(scopes, pages, asked, found)
 
 
-async def reviews(
+def reviews(
     cases: Sequence[am.Case],
     info: Info,
     status: Any = strawberry.UNSET,
     first: int | None = PAGE_DEFAULT,
     after: str | None = strawberry.UNSET,
-) -> Values:
+) -> Values | Awaitable[Values]:
     """Follow each case's link to the reviews system."""
     reads = reads_of(info).reviews
-    asks = _Linked(System.CASE_REVIEWS, "Case.reviews", given(status), reads.of_cases)
-    return await _followed(asks, cases, info, first, after)
+    at_once, later = reads.of_cases_at_once, reads.of_cases
+    asks = _Linked(System.CASE_REVIEWS, "Case.reviews", given(status), at_once, later)
+    return _followed(asks, cases, info, first, after)
 
 
-async def ratings(
+def ratings(
     cases: Sequence[am.Case],
     info: Info,
     score: Any = strawberry.UNSET,
     first: int | None = PAGE_DEFAULT,
     after: str | None = strawberry.UNSET,
-) -> Values:
+) -> Values | Awaitable[Values]:
     """Follow each case's link to the ratings system."""
     reads = reads_of(info).ratings
-    asks = _Linked(System.RATINGS, "Case.ratings", given(score), reads.of_cases)
-    return await _followed(asks, cases, info, first, after)
+    at_once, later = reads.of_cases_at_once, reads.of_cases
+    asks = _Linked(System.RATINGS, "Case.ratings", given(score), at_once, later)
+    return _followed(asks, cases, info, first, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +135,24 @@ class _Linked:
     field: str
     chosen: Any
     """Which rows are wanted, None for all."""
+    at_once: Callable[..., Sequence[Any] | None]
+    """Returns the pages that need no waiting; None where one does."""
     pages: Callable[..., Awaitable[Sequence[Any]]]
 
 
-async def _followed(
+def _followed(
     link: _Linked, cases: Sequence[am.Case], info: Info, first: int | None, after: str | None
-) -> Values:
+) -> Values | Awaitable[Values]:
     """Follow a link of each case, and cut a page of what is there."""
     size = page_size(first)
     scopes = [Scope(link.field, case.hub_id, case.case_id, link.chosen) for case in cases]
     positions, pages = _positions(scopes, after)
     ids, asked = _linked(cases, link.system, pages, info)
     wanted = [(key_of(cases[at]), ids[at], positions[at]) for at in asked]
-    return _rows(scopes, pages, asked, await link.pages(wanted, link.chosen, size))
+    found = link.at_once(wanted, link.chosen, size)
+    if found is None:
+        return _rows_later(scopes, pages, asked, link.pages(wanted, link.chosen, size))
+    return _rows(scopes, pages, asked, found)
 
 
 async def customer_cases(cases: Sequence[am.Case], info: Info) -> Values:
@@ -220,6 +229,15 @@ def _linked(
         else:
             ids[at] = external_id
     return ids, [*ids]
+
+
+async def _rows_later(
+    scopes: Sequence[Scope],
+    pages: list[Page | None],
+    asked: Sequence[int],
+    found: Awaitable[Sequence[Page]],
+) -> Values:
+    return _rows(scopes, pages, asked, await found)
 
 
 def _rows(

@@ -14,6 +14,7 @@ from strawberry.scalars import JSON
 from casegraph.engine.scopes import AuthScope
 from casegraph.errors import InvalidArgument
 from casegraph.graph import inputs, look_up_batches
+from casegraph.graph.ahead import look_ahead
 from casegraph.graph.arguments import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -96,7 +97,9 @@ class Query:
     @staticmethod
     async def case(info: Info, hub_id: HubId, case_id: CaseId) -> am.Case | None:
         """Fetch one case with its details."""
-        return await reads_of(info).cases.case_by_id(case_key(hub_id, case_id))
+        key = case_key(hub_id, case_id)
+        look_ahead(info, key.hub_id)
+        return await reads_of(info).cases.case_by_id(key)
 
     @resolved(
         graphql_type=Connection[Case] | None,
@@ -130,6 +133,8 @@ class Query:
         query = inputs.case_query(given(order_by), size, given(vendor_filters))
         scope = Scope("cases", hub_id, query.order_by, query.ascending, chosen, query.filters)
         position = scope.decode(given(after))
+        if chosen is None:
+            look_ahead(info, hub_id)
         listing = await reads_of(info).cases.case_list(hub_id, query, chosen, position)
         return Rows(listing, scope)
 

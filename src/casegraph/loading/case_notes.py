@@ -10,7 +10,7 @@ from datetime import datetime
 
 from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
-from casegraph.loading.access.by_feed import FeedRead, read_by_feed
+from casegraph.loading.access.by_feed import FeedRead, look_ahead, read_at_once, read_by_feed
 from casegraph.loading.access.cost import NeedKind
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.per_hub import by_hub
@@ -18,6 +18,8 @@ from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweeps import notes_of
 from casegraph.loading.asking import Asking
 from casegraph.loading.feeds.bounds import FeedKey
+from casegraph.loading.feeds.feed import Feed
+from casegraph.loading.flight import Boarding
 from casegraph.loading.freshness import Kind
 from casegraph.loading.hub_notes import EARLIEST
 from casegraph.loading.kept import What
@@ -52,6 +54,8 @@ class NoteReads:
         self._asking = asking
         self._opened = opened
         self._began = access.kept.now()
+        self._ahead: dict[str, Boarding | None] = {}
+        """What was begun for the notes of a hub before its cases were there."""
 
     @made_once
     def _notes(self) -> Loader[CaseKey, tuple[Note, ...]]:
@@ -62,19 +66,54 @@ class NoteReads:
     ) -> list[Listing[Note] | BaseException]:
         """Return a page of the notes of each case, or why it has none."""
         found = await self._notes.load_many([key for key, _ in wanted])
-        return paged(
-            found,
-            wanted,
-            lambda notes, each: _note_page(notes, first, each[1], include_system),
-        )
+        return _pages(found, wanted, first, include_system)
+
+    def of_cases_at_once(
+        self, wanted: Sequence[tuple[CaseKey, Position | None]], first: int, *, include_system: bool
+    ) -> list[Listing[Note] | BaseException] | None:
+        """Return the same where nothing has to be waited for; None elsewhere."""
+        keys = [key for key, _ in wanted]
+        found = self._at_once(keys[0].hub_id, keys) if keys else []
+        return None if found is None else _pages(found, wanted, first, include_system)
+
+    def _at_once(self, hub_id: str, keys: Sequence[CaseKey]) -> list[tuple[Note, ...]] | None:
+        ahead = self._ahead.get(hub_id)
+        if ahead is None or any(key.hub_id != hub_id for key in keys):
+            return None
+        read, feed = self._read_of(hub_id), self._feed_of(hub_id)
+        found = read_at_once(self._access, self._asking, read, feed, keys, ahead)
+        if found is None:
+            return None
+        del self._ahead[hub_id]
+        for key, notes in found.items():
+            self._notes.prime(key, notes or ())
+        return [found[key] or () for key in keys]
+
+    def look_ahead(self, hub_id: str) -> None:
+        """Begin what cases of a hub will need whose notes are going to be asked for."""
+        if hub_id not in self._ahead:
+            feed = self._feed_of(hub_id)
+            self._ahead[hub_id] = look_ahead(self._access, self._asking, Kind.NOTES, feed)
+
+    def leave(self) -> None:
+        """Wait no more for what was begun ahead."""
+        for boarding in self._ahead.values():
+            if boarding is not None:
+                boarding.leave()
+        self._ahead.clear()
 
     @reserving
     @by_hub
     async def _ask_notes(
         self, hub_id: str, keys: Sequence[CaseKey]
     ) -> Results[CaseKey, tuple[Note, ...]]:
-        feeds, kept = self._access.feeds, self._access.kept
-        read: FeedRead[CaseKey, Note, tuple[Note, ...] | None] = FeedRead(
+        read, feed = self._read_of(hub_id), self._feed_of(hub_id)
+        ahead = self._ahead.pop(hub_id, None)
+        found = await read_by_feed(self._access, self._asking, read, feed, keys, ahead)
+        return {key: () if value is None else value for key, value in found.items()}
+
+    def _read_of(self, hub_id: str) -> FeedRead[CaseKey, Note, tuple[Note, ...] | None]:
+        return FeedRead(
             need=NeedKind.NOTES,
             what=NOTES,
             operation="case_notes",
@@ -84,11 +123,14 @@ class NoteReads:
             fetch=self._notes_of,
             value=lambda notes: tuple(sorted(notes, key=_age)),
             since=self._began,
-            swept=notes_of(self._sources, self._asking.scope, hub_id, kept.now),
+            swept=lambda: notes_of(
+                self._sources, self._asking.scope, hub_id, self._access.kept.now
+            ),
         )
-        feed = None if feeds is None else feeds.notes(self._asking.scope, hub_id)
-        found = await read_by_feed(self._access, self._asking, read, feed, keys)
-        return {key: () if value is None else value for key, value in found.items()}
+
+    def _feed_of(self, hub_id: str) -> Feed[Note] | None:
+        feeds = self._access.feeds
+        return None if feeds is None else feeds.notes(self._asking.scope, hub_id)
 
     async def _notes_of(self, key: CaseKey) -> tuple[Note, ...] | None:
         client = self._sources.action_management
@@ -97,6 +139,17 @@ class NoteReads:
         except UpstreamNotFound:
             return None
         return tuple(sorted(notes, key=_age))
+
+
+def _pages(
+    found: Sequence[tuple[Note, ...] | BaseException],
+    wanted: Sequence[tuple[CaseKey, Position | None]],
+    first: int,
+    include_system: bool,
+) -> list[Listing[Note] | BaseException]:
+    return paged(
+        found, wanted, lambda notes, each: _note_page(notes, first, each[1], include_system)
+    )
 
 
 def _note_page(

@@ -105,9 +105,16 @@ class CaseReads:
 
         `detailed` says that details will be wanted; a list that leaves them out is then not asked.
         """
-        if detailed:
-            self._detailed.add(key)
-        return await self._cases.load(key)
+        if not detailed:
+            return await self._cases.load(key)
+        self._detailed.add(key)
+        in_hand = self._cases.at_once(key)
+        if in_hand is not None or _bad(key) is not None:
+            return await self._cases.load(key)
+        # No list is asked for it, so there is no choice to be made: 25 µs of each such answer.
+        case = await self._details.load(key)
+        self._cases.prime(key, case)
+        return case
 
     async def case_by_id(self, key: CaseKey, *, detailed: bool = True) -> Case | None:
         """Return a case that a client named; None where its hub has none by this id.

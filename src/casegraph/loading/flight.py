@@ -57,6 +57,10 @@ class SingleFlight:
         value: T = outcome.value
         return value
 
+    def board(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> "Boarding":
+        """Return a place in the call for this key, which is under way from now on."""
+        return Boarding(self, key, self._board(key, make))
+
     async def do_all(
         self, asked: Sequence[tuple[Hashable, Callable[[], Awaitable[T]]]], seconds: float | None
     ) -> list[T | Exception | None]:
@@ -122,6 +126,40 @@ class SingleFlight:
     def _drop(self, key: Hashable, flight: "_Flight") -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
+
+
+class Boarding:
+    """A place in a call, taken before what it brings is needed; to be left, once, in any case."""
+
+    __slots__ = ("_flight", "_flights", "_key")
+
+    def __init__(self, flights: SingleFlight, key: Hashable, flight: "_Flight") -> None:
+        self._flights = flights
+        self._key = key
+        self._flight: _Flight | None = flight
+
+    def has_landed(self) -> bool:
+        """Return whether the call has ended, and well."""
+        task = None if self._flight is None else self._flight.task
+        if task is None or not task.done() or task.cancelled():
+            return False
+        return isinstance(task.result(), _Landed)
+
+    async def landed(self) -> Exception | None:
+        """Return when the call has ended: the failure that it has ended with, None for none."""
+        flight = self._flight
+        if flight is None:
+            return FlightCancelledError("the place in the shared call was left")
+        if not flight.task.done():
+            await asyncio.wait({flight.task})
+        ended = flight.ended()
+        return ended if isinstance(ended, Exception) else None
+
+    def leave(self) -> None:
+        """Wait no more; the call is cancelled where nobody else does. A second time is nothing."""
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            self._flights._leave(self._key, flight)  # noqa: SLF001  of the same module
 
 
 @dataclass(slots=True, eq=False)

@@ -261,7 +261,7 @@ class Kept:
         self._calls.forget_older(key, acceptance)
         call = self._calls.one(what, key, fetch)
         try:
-            if what.kind is Kind.CASES:
+            if what.kind is Kind.CASES and (self._memory is None or self._memory.at_once(key)):
                 return await self._before_half_time(what, key, call, acceptance)
             return _brought(what, await call)
         except UpstreamError as error:

@@ -9,15 +9,17 @@ asked is an error.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
 from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
+from casegraph.loading.access.cost import Need, NeedKind, Path
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.planning import Access
-from casegraph.loading.access.ratings import UPSTREAM, RatingsOfCases, Rows
+from casegraph.loading.access.ratings import NO_ROWS, OF_CASE, UPSTREAM, RatingsOfCases, Rows
 from casegraph.loading.asking import Asking
 from casegraph.loading.freshness import Kind
 from casegraph.loading.kept import What
@@ -121,7 +123,7 @@ class RatingReads:
 
     @made_once
     def _of_case(self) -> Loader[str, Rows]:
-        return Loader(self._ask_cases)
+        return Loader(self._ask_cases, self._rows_in_memory)
 
     @made_once
     def _pages(self) -> Loader[_PageKey, _Page | None]:
@@ -158,6 +160,31 @@ class RatingReads:
     ) -> list[Listing[LinkedRating] | BaseException]:
         """Return a page of the ratings of each case, or why it has none."""
         found = await self._of_case.load_many([case_id for _, case_id, _ in wanted])
+        return self._paged(found, wanted, score, first)
+
+    def of_cases_at_once(
+        self,
+        wanted: Sequence[tuple[CaseKey, str, Position | None]],
+        score: RatingScore | None,
+        first: int,
+    ) -> list[Listing[LinkedRating] | BaseException] | None:
+        """Return the same where nothing has to be waited for; None elsewhere."""
+        found: list[Rows] = []
+        for _, case_id, _ in wanted:
+            rows = self._of_case.at_once(case_id)
+            if rows is None:
+                return None
+            found.append(rows)
+        self._access.tell(Need(NeedKind.RATINGS, len(wanted)), Path.IN_HAND)
+        return self._paged(found, wanted, score, first)
+
+    def _paged(
+        self,
+        found: Sequence[Rows | BaseException],
+        wanted: Sequence[tuple[CaseKey, str, Position | None]],
+        score: RatingScore | None,
+        first: int,
+    ) -> list[Listing[LinkedRating] | BaseException]:
         return paged(
             found, wanted, lambda rows, each: self._page(rows, each[0], score, first, each[2])
         )
@@ -262,9 +289,22 @@ class RatingReads:
         )
         found = await ways.read(keys)
         for case_id, rows in found.items():
-            for rating in rows.ratings if isinstance(rows, Rows) else ():
-                self._ratings.prime(RatingKey(case_id, str(rating.rating_id)), rating)
+            self._prime(case_id, rows)
         return found
+
+    def _rows_in_memory(self, case_id: str) -> Rows | None:
+        """Return the ratings of a case that are kept and fresh enough, in this very process."""
+        fetch = partial(self._rows_of, case_id)
+        reading = self._access.kept.at_once(OF_CASE, (case_id,), fetch, self._asking)
+        if reading is None:
+            return None
+        self._prime(case_id, reading.value)
+        return NO_ROWS if reading.value is None else reading.value
+
+    def _prime(self, case_id: str, rows: Rows | BaseException | None) -> None:
+        """Let each rating that has come be found by its ids."""
+        for rating in rows.ratings if isinstance(rows, Rows) else ():
+            self._ratings.prime(RatingKey(case_id, str(rating.rating_id)), rating)
 
     async def _rows_of(self, case_id: str) -> Rows | None:
         try:

@@ -102,5 +102,9 @@ class Reads:
         for name in _PARTS:
             if name in made:
                 forget_loaded(made[name])
-        for part in made.get("_followed", ()):
-            forget_loaded(part)
+        if "_followed" in made:
+            cases, reviews, notes = self._followed
+            for part in (cases, reviews, notes):
+                forget_loaded(part)
+            reviews.leave()
+            notes.leave()

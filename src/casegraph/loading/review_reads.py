@@ -6,7 +6,7 @@ cases come by the feed of changes where there is one.
 Invariant: an entry that does not exist is None, one that could not be asked is an error.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,13 +15,15 @@ from msgspec.structs import astuple
 
 from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
-from casegraph.loading.access.by_feed import FeedRead, read_by_feed
+from casegraph.loading.access.by_feed import FeedRead, look_ahead, read_at_once, read_by_feed
 from casegraph.loading.access.cost import NeedKind
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweeps import reviews_of
 from casegraph.loading.asking import Asking
 from casegraph.loading.feeds.bounds import FeedKey
+from casegraph.loading.feeds.feed import Feed
+from casegraph.loading.flight import Boarding
 from casegraph.loading.freshness import Kind
 from casegraph.loading.kept import What
 from casegraph.loading.listing import (
@@ -121,6 +123,9 @@ class ReviewReads:
         self._opened = opened
         self._began = access.kept.now()
         self._since: dict[str, datetime | None] = {}
+        self._has_looked = False
+        self._ahead: Boarding | None = None
+        """What was begun for the reviews of cases before these were there."""
 
     @made_once
     def _pages(self) -> Loader[_PageKey, ReviewPage]:
@@ -148,6 +153,37 @@ class ReviewReads:
         for origin, case_id, _ in wanted:
             self._note_opening(origin, case_id)
         found = await self._of_case.load_many([case_id for _, case_id, _ in wanted])
+        return self._paged(found, wanted, status, first)
+
+    def of_cases_at_once(
+        self,
+        wanted: Sequence[tuple[CaseKey, str, Position | None]],
+        status: ReviewStatus | None,
+        first: int,
+    ) -> list[Listing[LinkedReviewEntry] | BaseException] | None:
+        """Return the same where nothing has to be waited for; None elsewhere."""
+        if self._ahead is None:
+            return None
+        for origin, case_id, _ in wanted:
+            self._note_opening(origin, case_id)
+        keys = list(dict.fromkeys(case_id for _, case_id, _ in wanted))
+        read, ahead = self._read_of_cases(), self._ahead
+        rows = read_at_once(self._access, self._asking, read, self._feed(), keys, ahead)
+        if rows is None:
+            return None
+        self._ahead = None
+        for key, its in rows.items():
+            self._of_case.prime(key, its)
+        self._prime(rows)
+        return self._paged([rows[case_id] for _, case_id, _ in wanted], wanted, status, first)
+
+    def _paged(
+        self,
+        found: Sequence[Rows | BaseException],
+        wanted: Sequence[tuple[CaseKey, str, Position | None]],
+        status: ReviewStatus | None,
+        first: int,
+    ) -> list[Listing[LinkedReviewEntry] | BaseException]:
         return paged(
             found, wanted, lambda rows, each: self._page(rows, each[0], status, first, each[2])
         )
@@ -266,10 +302,28 @@ class ReviewReads:
 
         return await self._access.kept.read(ENTRY, (review_entry_id,), fetch, self._asking)
 
+    def look_ahead(self) -> None:
+        """Begin what cases will need whose reviews are going to be asked for."""
+        if not self._has_looked:
+            self._has_looked = True
+            self._ahead = look_ahead(self._access, self._asking, Kind.REVIEWS, self._feed())
+
+    def leave(self) -> None:
+        """Wait no more for what was begun ahead."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.leave()
+
     @reserving
     async def _ask_cases(self, keys: Sequence[str]) -> Results[str, Rows]:
-        feeds, kept = self._access.feeds, self._access.kept
-        read: FeedRead[str, ReviewEntry, Rows] = FeedRead(
+        read, ahead = self._read_of_cases(), self._ahead
+        self._ahead = None
+        found = await read_by_feed(self._access, self._asking, read, self._feed(), keys, ahead)
+        self._prime(found)
+        return found
+
+    def _read_of_cases(self) -> FeedRead[str, ReviewEntry, Rows]:
+        return FeedRead(
             need=NeedKind.REVIEWS,
             what=OF_CASE,
             operation="reviews",
@@ -279,14 +333,18 @@ class ReviewReads:
             fetch=self._rows_of,
             value=lambda entries: Rows(_in_order(entries)),
             since=self._began,
-            swept=reviews_of(self._sources, self._asking.scope, kept.now),
+            swept=lambda: reviews_of(self._sources, self._asking.scope, self._access.kept.now),
         )
-        feed = None if feeds is None else feeds.reviews(self._asking.scope)
-        found = await read_by_feed(self._access, self._asking, read, feed, keys)
+
+    def _prime(self, found: Mapping[str, Rows | BaseException]) -> None:
+        """Let each entry that has come be found by its id."""
         for rows in found.values():
             for entry in rows.entries if isinstance(rows, Rows) else ():
                 self._entries.prime(str(entry.review_entry_id), entry)
-        return found
+
+    def _feed(self) -> Feed[ReviewEntry] | None:
+        feeds = self._access.feeds
+        return None if feeds is None else feeds.reviews(self._asking.scope)
 
     async def _rows_of(self, case_id: str) -> Rows:
         # A link may hold any text, and the vendor may ignore a filter that it cannot read.

@@ -5,7 +5,7 @@ was chosen is told to whoever watches and held against the request's allowance.
 Invariant: planning makes no call and waits for nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -27,6 +27,7 @@ from casegraph.loading.access.sweeps import Sweeps
 from casegraph.loading.feeds.feeds import Feeds
 from casegraph.loading.kept import Kept
 from casegraph.telemetry import waterfall
+from casegraph.telemetry.waterfall import Rejected
 from casegraph.transport.allowance import call_allowance, reserve
 from casegraph.transport.deadline import request_deadline
 
@@ -63,9 +64,15 @@ class Access:
         choice = choose(need, known)
         if choice.path is not elsewhere:
             reserve(choice.taken.calls)
-        if waterfall.current_waterfall.get() is not None:  # which few requests have
-            waterfall.chose(need.kind.value, choice.path.value, need.keys, choice.rejected())
+        self.tell(need, choice.path, choice.rejected)
         return choice
+
+    def tell(
+        self, need: Need, path: Path, rejected: Callable[[], Sequence[Rejected]] = tuple
+    ) -> None:
+        """Tell whoever watches the request which way is taken, in place of which others."""
+        if waterfall.current_waterfall.get() is not None:  # which few requests have
+            waterfall.chose(need.kind.value, path.value, need.keys, rejected())
 
     def look(self, need: Need, known: Known) -> Candidate:
         """Set aside the call that tells how long a sweep would be, and tell that it is made.

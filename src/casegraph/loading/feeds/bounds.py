@@ -80,7 +80,8 @@ class FeedView:
     """What can be seen of a feed without asking anybody.
 
     `pages_left` are the calls that a running fill still needs, None while it does not know.
-    `refresh_calls` are the calls that the next answer costs, if no more than a page has changed.
+    `refresh_calls` are the calls that the next answer costs, if no more than a page has changed:
+    none where it would wait for those that are being made.
     `covers_from` is None where the feed goes back without a limit.
     """
 

@@ -33,6 +33,7 @@ from casegraph.loading.feeds.filling import passes
 from casegraph.loading.feeds.keeper import Keeper
 from casegraph.loading.feeds.reading import UNFIT_SECONDS, Reading
 from casegraph.loading.feeds.upkeep import Upkeep
+from casegraph.loading.flight import Boarding
 from casegraph.loading.freshness import Acceptance, Verdict, Windows, stands_in, verdict
 from casegraph.loading.ledger import Provenance, Source, StaleReason
 
@@ -89,6 +90,18 @@ class Feed(Generic[Row]):
         """
         self._upkeep.start()
 
+    def look_ahead(self, acceptance: Acceptance, windows: Windows) -> Boarding | None:
+        """Begin to read what has changed, for `rows` to be asked soon; None where that is no use.
+
+        Belongs to all who ask at the same time, as every refresh does.
+        """
+        upkeep = self._upkeep
+        if acceptance.no_cache or upkeep.state is not FeedState.READY:
+            return None
+        if verdict(upkeep.core.age(), windows, acceptance) is not Verdict.FETCH:
+            return None
+        return upkeep.confirm_ahead()
+
     async def size_known(self) -> None:
         """Return when the running fill knows how many calls are left, or has come to a halt.
 
@@ -104,12 +117,14 @@ class Feed(Generic[Row]):
         windows: Windows,
         *,
         confirmed_since: float | None = None,
+        ahead: Boarding | None = None,
     ) -> FeedAnswer[Row]:
         """Return the rows of those cases that the feed is complete for.
 
         Waits for a running fill. Then it reads what has changed, unless windows and acceptance
         allow the age of the last confirmation, or that is not older than `confirmed_since` (seconds
         since 1970; the begin of this call when None). With `no_cache` callers do not come here.
+        A refresh that was begun `ahead` is not made again; it is left in any case.
         Where the feed cannot answer at all, `rows` of the answer is empty. Raises UpstreamError
         when reading the changes fails and nothing may stand in for them, DeadlineExceeded when the
         request's time ends before the fill.
@@ -125,12 +140,27 @@ class Feed(Generic[Row]):
             while upkeep.state is FeedState.FILLING:
                 await upkeep.next_move()
         try:
-            reason = await self._brought_up(acceptance, windows, clock)
+            reason = await self._brought_up(acceptance, windows, clock, ahead)
         except _NothingToServeError:
             return FeedAnswer({}, self._provenance(None))
+        finally:
+            if ahead is not None:
+                ahead.leave()
         answer = FeedAnswer(self._complete(keys), self._provenance(reason))
         if not acceptance.only_if_cached:
             upkeep.look_after()
+        return answer
+
+    def rows_at_once(self, keys: Sequence[FeedKey], ahead: Boarding) -> FeedAnswer[Row] | None:
+        """Return what `rows` returns, where a refresh that was begun ahead has ended well.
+
+        None where `rows` has to wait, or to tell why it cannot answer.
+        """
+        upkeep = self._upkeep
+        if upkeep.state is not FeedState.READY or not upkeep.has_landed(ahead):
+            return None
+        answer = FeedAnswer(self._complete(keys), self._provenance(None))
+        upkeep.look_after()
         return answer
 
     def changed(self, case_id: str) -> None:
@@ -148,7 +178,7 @@ class Feed(Generic[Row]):
         await self._upkeep.close()
 
     async def _brought_up(
-        self, acceptance: Acceptance, windows: Windows, since: float
+        self, acceptance: Acceptance, windows: Windows, since: float, ahead: Boarding | None
     ) -> StaleReason | None:
         """Confirm what is held as far as is asked; returns why it is stale, if it is."""
         core = self._upkeep.core
@@ -166,14 +196,17 @@ class Feed(Generic[Row]):
         if wanted is Verdict.REVALIDATE:
             self._upkeep.confirm_soon()
             return StaleReason.REVALIDATING
-        return await self._confirmed(acceptance, windows)
+        return await self._confirmed(acceptance, windows, ahead)
 
-    async def _confirmed(self, acceptance: Acceptance, windows: Windows) -> StaleReason | None:
+    async def _confirmed(
+        self, acceptance: Acceptance, windows: Windows, ahead: Boarding | None
+    ) -> StaleReason | None:
         """Read what has changed; returns why it is stale where that failed."""
         upkeep = self._upkeep
         reason: StaleReason | None = None
         try:
-            await upkeep.confirm()
+            if ahead is None or not await upkeep.landed(ahead):
+                await upkeep.confirm()
         except ContractViolation:
             # One row that cannot be read spoils the list, and not what is asked directly.
             upkeep.halt("its changes cannot be read", UNFIT_SECONDS)

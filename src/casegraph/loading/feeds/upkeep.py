@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from casegraph.errors import DeadlineExceeded, LimitExceeded, UpstreamError
@@ -27,7 +28,7 @@ from casegraph.loading.feeds.core import Core, Refreshed, Times
 from casegraph.loading.feeds.filling import COUNTS, Filling, GivenUpError, passes
 from casegraph.loading.feeds.keeper import Keeper, OwnKeeper, behind
 from casegraph.loading.feeds.reading import UNFIT_SECONDS, Reading, Walk
-from casegraph.loading.flight import SingleFlight
+from casegraph.loading.flight import Boarding, SingleFlight
 from casegraph.transport.deadline import in_time, own_time
 from casegraph.transport.fair_pace import behind_answers
 
@@ -84,11 +85,21 @@ class Upkeep(Generic[Row]):
             state=self.state,
             total_rows=held,
             pages_left=left,
-            refresh_calls=2 if self.state is FeedState.READY and self._must_count() else 1,
+            refresh_calls=self._refresh_calls(),
             confirmed_at=self.core.confirmed_at,
             covers_from=self.core.covers_from,
             reason=self._reason,
         )
+
+    def _refresh_calls(self) -> int:
+        """Return how many calls the next answer adds to those that are being made."""
+        if self.state is FeedState.READY and self._must_count():
+            return 2
+        return 0 if self._is_joinable() else 1
+
+    def _is_joinable(self) -> bool:
+        """Return whether a refresh is under way that requests wait for."""
+        return self._flight.is_under_way(_REFRESH) and not self._are_behind.get(_REFRESH)
 
     def start(self) -> None:
         """Begin to fill in the background, if that is due; never waits, never raises."""
@@ -104,6 +115,37 @@ class Upkeep(Generic[Row]):
         """Bring the index up to now, counting where that is due; raises UpstreamError."""
         work = self._reconciled() if self._must_count() else self._refreshed()
         await in_time(work, self.reading.upstream, self.reading.operation)
+
+    def confirm_ahead(self) -> Boarding | None:
+        """Begin to bring the index up to now, or join who does; None where that is not all of it.
+
+        That is where rows are to be counted as well, or where what runs was begun behind an answer.
+        """
+        if self.state is not FeedState.READY or self._must_count():
+            return None
+        if self._flight.is_under_way(_REFRESH) and not self._is_joinable():
+            return None
+        return self._flight.board(_REFRESH, partial(self._alone, _REFRESH, self._refresh))
+
+    def has_landed(self, ahead: Boarding) -> bool:
+        """Return whether a refresh that was begun ahead has brought the index up to now already."""
+        return ahead.has_landed() and not self._are_behind.get(_REFRESH)
+
+    async def landed(self, ahead: Boarding) -> bool:
+        """Return whether a refresh that was begun ahead has brought the index up to now.
+
+        Returns False where another is to be made. Raises UpstreamError.
+        """
+        try:
+            error = await in_time(ahead.landed(), self.reading.upstream, self.reading.operation)
+        finally:
+            ahead.leave()
+        if isinstance(error, UpstreamError):
+            try:
+                raise error
+            finally:
+                del error  # its traceback holds this frame
+        return error is None and not self._are_behind.get(_REFRESH)
 
     def confirm_soon(self) -> None:
         """Bring the index up to now in the background."""
@@ -161,9 +203,7 @@ class Upkeep(Generic[Row]):
             async def make() -> T:
                 nonlocal led
                 led = True
-                self._are_behind[key] = behind.get()
-                own_time(REFRESH_SECONDS)
-                return await work()
+                return await self._alone(key, work)
 
             try:
                 value = await self._flight.do(key, make)
@@ -174,6 +214,11 @@ class Upkeep(Generic[Row]):
                 if led:
                     raise
                 await asyncio.sleep(0)
+
+    async def _alone(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+        self._are_behind[key] = behind.get()
+        own_time(REFRESH_SECONDS)
+        return await work()
 
     async def _refreshed(self) -> Refreshed[Row] | None:
         """Read what has changed; None where the feed has come to a halt."""
