@@ -3,7 +3,8 @@
 The endpoint knows HTTP and nothing of cases, the engine runs documents and knows no headers; here
 the headers of a request become what its reads obey, and what its reads found becomes headers and
 extensions again.
-Invariant: a session serves one request; nothing of it is left when the answer is out.
+Invariant: a session serves one request; nothing of it is left when the answer is out, but what
+tells of an answer of look-ups whether it still stands.
 """
 
 import time
