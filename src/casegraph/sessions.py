@@ -84,8 +84,7 @@ class GatewaySession:
             result = await self.engine.run(operation, self.context)
             self._end(result)
         finally:
-            if not self.engine.looks_again:
-                self.context.forget()
+            self.forget()
         return result
 
     async def run_in_parts(self, operation: Operation) -> Result | Parts:
@@ -93,10 +92,20 @@ class GatewaySession:
 
         How old those are is not known when their headers leave, so nobody is to keep them.
         """
-        result = await self.engine.run_in_parts(operation, self.context)
-        if isinstance(result, Result):
-            self._end(result)
+        result: Result | Parts | None = None
+        try:
+            result = await self.engine.run_in_parts(operation, self.context)
+            if isinstance(result, Result):
+                self._end(result)
+        finally:
+            if not isinstance(result, Parts):
+                self.forget()
         return result
+
+    def forget(self) -> None:
+        """Let go of what was read, where nothing is to be made of it any more."""
+        if not self.engine.looks_again:
+            self.context.forget()
 
     def headers(self) -> Mapping[str, str]:
         """Return what the answer says of its age."""
@@ -202,6 +211,9 @@ class PlanSession:
 
     def standing(self) -> None:
         """Return that no plan is given twice."""
+
+    def forget(self) -> None:
+        """Do nothing: nothing was read."""
 
 
 @dataclass(frozen=True, slots=True)

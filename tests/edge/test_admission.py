@@ -76,6 +76,9 @@ class Held:
     def standing(self) -> None:
         """Return that the answer may be another the next time."""
 
+    def forget(self) -> None:
+        """Do nothing."""
+
 
 class Ends(SilentObserver):
     """Notes how each request ended."""

@@ -86,6 +86,9 @@ class Session(Protocol):
     def standing(self) -> Standing | None:
         """Return what tells whether the answer still holds; None where it is told no more."""
 
+    def forget(self) -> None:
+        """Let go of what was read, once the last part was made."""
+
 
 Open = Callable[[str, float, Mapping[str, str], Identity], Session]
 """Begins a request from its id, its time in seconds, its headers (lower case) and its caller."""
@@ -294,6 +297,7 @@ class GraphQLEndpoint:
             raise
         finally:
             await parts.close()
+            session.forget()
         return response, answer
 
     def _check_form(self, exchange: _Exchange) -> None:

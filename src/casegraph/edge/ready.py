@@ -102,4 +102,7 @@ _ENTRY_BYTES = 1_000
 
 
 def _weight(asked: bytes, answer: ReadyAnswer) -> int:
-    return _ENTRY_BYTES + len(asked) + len(answer.body) + answer.standing.size
+    # What an answer was made of is no smaller than the answer, where nobody knows its size.
+    return (
+        _ENTRY_BYTES + len(asked) + len(answer.body) + max(len(answer.body), answer.standing.size)
+    )

@@ -19,8 +19,10 @@ _LINKS = frozenset({"notes", "reviews"})
 """Those that are followed by a feed."""
 
 
-def look_ahead(info: Info, hub_id: str) -> None:
+def look_ahead(info: Info, hub_id: str, cases: int, meanwhile: str) -> None:
     """Begin what links of a hub's cases need that are below the field, by its own request.
+
+    So many cases are expected, and asked for `meanwhile`, by an operation of that name.
 
     Below it the request's own acceptance holds, whatever a directive says of the field itself.
     """
@@ -28,9 +30,9 @@ def look_ahead(info: Info, hub_id: str) -> None:
     links = {name for node in raw.field_nodes for name in _links(node.selection_set, raw.fragments)}
     reads = info.context.reads
     if "notes" in links:
-        reads.notes.look_ahead(hub_id)
+        reads.notes.look_ahead(hub_id, cases, meanwhile)
     if "reviews" in links:
-        reads.reviews.look_ahead()
+        reads.reviews.look_ahead(cases, meanwhile)
 
 
 def _links(selected: SelectionSetNode | None, fragments: Any) -> Iterator[str]:

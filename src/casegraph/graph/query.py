@@ -98,7 +98,7 @@ class Query:
     async def case(info: Info, hub_id: HubId, case_id: CaseId) -> am.Case | None:
         """Fetch one case with its details."""
         key = case_key(hub_id, case_id)
-        look_ahead(info, key.hub_id)
+        look_ahead(info, key.hub_id, 1, "case")
         return await reads_of(info).cases.case_by_id(key)
 
     @resolved(
@@ -134,7 +134,7 @@ class Query:
         scope = Scope("cases", hub_id, query.order_by, query.ascending, chosen, query.filters)
         position = scope.decode(given(after))
         if chosen is None:
-            look_ahead(info, hub_id)
+            look_ahead(info, hub_id, size, "case_query")
         listing = await reads_of(info).cases.case_list(hub_id, query, chosen, position)
         return Rows(listing, scope)
 

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
-from casegraph.loading.access.by_feed import FeedRead, look_ahead, read_at_once, read_by_feed
+from casegraph.loading.access.ahead import Link, look_ahead
+from casegraph.loading.access.by_feed import FeedRead, read_at_once, read_by_feed
 from casegraph.loading.access.cost import NeedKind
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.per_hub import by_hub
@@ -40,6 +41,8 @@ NOTES: What[tuple[Note, ...] | None] = What(
     Shape[tuple[Note, ...] | None](tuple[Note, ...]).read_strictly,
     lambda notes: notes or (),
 )
+
+_LINK = Link(NeedKind.NOTES, "action_management", Kind.NOTES, "case_notes", "hub_notes")
 
 Opened = Callable[[CaseKey], datetime | None]
 """Tells when a case was opened, as far as that is in hand."""
@@ -84,16 +87,21 @@ class NoteReads:
         found = read_at_once(self._access, self._asking, read, feed, keys, ahead)
         if found is None:
             return None
-        del self._ahead[hub_id]
+        self._ahead[hub_id] = None
         for key, notes in found.items():
             self._notes.prime(key, notes or ())
         return [found[key] or () for key in keys]
 
-    def look_ahead(self, hub_id: str) -> None:
-        """Begin what cases of a hub will need whose notes are going to be asked for."""
-        if hub_id not in self._ahead:
-            feed = self._feed_of(hub_id)
-            self._ahead[hub_id] = look_ahead(self._access, self._asking, Kind.NOTES, feed)
+    def look_ahead(self, hub_id: str, cases: int, meanwhile: str) -> None:
+        """Begin what so many cases of a hub will need whose notes are going to be asked for.
+
+        They themselves are asked for `meanwhile`, by an operation of that name.
+        """
+        feeds, asking = self._access.feeds, self._asking
+        if feeds is not None and hub_id not in self._ahead:
+            feed = feeds.notes_at_hand(asking.scope, hub_id)
+            ahead = look_ahead(self._access, asking, _LINK, feed, cases, meanwhile)
+            self._ahead[hub_id] = ahead
 
     def leave(self) -> None:
         """Wait no more for what was begun ahead."""
@@ -108,16 +116,16 @@ class NoteReads:
         self, hub_id: str, keys: Sequence[CaseKey]
     ) -> Results[CaseKey, tuple[Note, ...]]:
         read, feed = self._read_of(hub_id), self._feed_of(hub_id)
-        ahead = self._ahead.pop(hub_id, None)
+        ahead, self._ahead[hub_id] = self._ahead.get(hub_id), None
         found = await read_by_feed(self._access, self._asking, read, feed, keys, ahead)
         return {key: () if value is None else value for key, value in found.items()}
 
     def _read_of(self, hub_id: str) -> FeedRead[CaseKey, Note, tuple[Note, ...] | None]:
         return FeedRead(
-            need=NeedKind.NOTES,
+            need=_LINK.need,
             what=NOTES,
-            operation="case_notes",
-            page_operation="hub_notes",
+            operation=_LINK.operation,
+            page_operation=_LINK.page_operation,
             feed_key=lambda key: FeedKey(int32("caseId", key.case_id), self._opened(key)),
             parts=lambda key: (key.hub_id, key.case_id),
             fetch=self._notes_of,

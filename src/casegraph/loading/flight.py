@@ -138,6 +138,10 @@ class Boarding:
         self._key = key
         self._flight: _Flight | None = flight
 
+    def is_of(self, flights: SingleFlight) -> bool:
+        """Return whether the call is one of these."""
+        return self._flights is flights
+
     def has_landed(self) -> bool:
         """Return whether the call has ended, and well."""
         task = None if self._flight is None else self._flight.task

@@ -15,7 +15,8 @@ from msgspec.structs import astuple
 
 from casegraph.errors import UpstreamNotFound
 from casegraph.linking.identity import CaseKey
-from casegraph.loading.access.by_feed import FeedRead, look_ahead, read_at_once, read_by_feed
+from casegraph.loading.access.ahead import Link, look_ahead
+from casegraph.loading.access.by_feed import FeedRead, read_at_once, read_by_feed
 from casegraph.loading.access.cost import NeedKind
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.planning import Access
@@ -102,6 +103,8 @@ ENTRY: What[ReviewEntry | None] = What(
 COUNT: What[int] = What(
     UPSTREAM, Kind.REVIEWS, "reviews_count", encode, Shape[int](int).read_strictly, lambda _: ()
 )
+
+_LINK = Link(NeedKind.REVIEWS, UPSTREAM, Kind.REVIEWS, "reviews", "reviews")
 
 Opened = Callable[[CaseKey], datetime | None]
 """Tells when a case was opened, as far as that is in hand."""
@@ -302,11 +305,16 @@ class ReviewReads:
 
         return await self._access.kept.read(ENTRY, (review_entry_id,), fetch, self._asking)
 
-    def look_ahead(self) -> None:
-        """Begin what cases will need whose reviews are going to be asked for."""
-        if not self._has_looked:
+    def look_ahead(self, cases: int, meanwhile: str) -> None:
+        """Begin what so many cases will need whose reviews are going to be asked for.
+
+        They themselves are asked for `meanwhile`, by an operation of that name.
+        """
+        feeds, asking = self._access.feeds, self._asking
+        if feeds is not None and not self._has_looked:
             self._has_looked = True
-            self._ahead = look_ahead(self._access, self._asking, Kind.REVIEWS, self._feed())
+            feed = feeds.reviews_at_hand(asking.scope)
+            self._ahead = look_ahead(self._access, asking, _LINK, feed, cases, meanwhile)
 
     def leave(self) -> None:
         """Wait no more for what was begun ahead."""
@@ -324,10 +332,10 @@ class ReviewReads:
 
     def _read_of_cases(self) -> FeedRead[str, ReviewEntry, Rows]:
         return FeedRead(
-            need=NeedKind.REVIEWS,
+            need=_LINK.need,
             what=OF_CASE,
-            operation="reviews",
-            page_operation="reviews",
+            operation=_LINK.operation,
+            page_operation=_LINK.page_operation,
             feed_key=lambda key: FeedKey(int63("caseId", key), self._since.get(key)),
             parts=lambda key: (key,),
             fetch=self._rows_of,

@@ -44,6 +44,22 @@ SITUATIONS: list[tuple[str, NeedKind, int, dict[str, Any], Path, int]] = [
         Path.FEED,
         1,
     ),
+    (
+        "a refresh that others wait for adds no call",
+        NeedKind.NOTES,
+        1,
+        {"feed": FeedKnown(ready=True, is_joinable=True), "page_latency": 0.15},
+        Path.FEED,
+        0,
+    ),
+    (
+        "one that hangs is waited for by nobody who has another way",
+        NeedKind.NOTES,
+        1,
+        {"feed": FeedKnown(ready=True, is_joinable=True), "page_latency": 5.0},
+        Path.DIRECT,
+        1,
+    ),
     ("feed far behind", NeedKind.NOTES, 3, {"feed": _ready(9)}, Path.DIRECT, 3),
     (
         "confirmed as lately as the client asks",
@@ -227,6 +243,7 @@ _feeds = st.builds(
     FeedKnown,
     ready=st.booleans(),
     refresh_calls=st.integers(0, 30),
+    is_joinable=st.booleans(),
     pages_left=st.none() | st.integers(0, 300),
 )
 _known = st.builds(

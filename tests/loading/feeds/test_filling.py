@@ -256,6 +256,24 @@ async def test_feeds_of_hubs_are_bounded_in_number(notes: Notes, world: World) -
     await feeds.close()
 
 
+async def test_looking_for_a_feed_neither_makes_nor_keeps_one(notes: Notes, world: World) -> None:
+    """Whoever makes hubs up drives out no feed, and a look is no need."""
+    reviews = Reviews(world)
+    feeds = Feeds(sources_of(notes, reviews), times=Times(world.wall, world.clock, world.sleep))
+    scope = DataScope()
+    first = feeds.notes(scope, "1")
+    for number in range(2, MOST_FEEDS + 1):
+        feeds.notes(scope, str(number))
+
+    assert feeds.notes_at_hand(scope, "1") is first
+    assert [feeds.notes_at_hand(scope, f"made up {number}") for number in range(9)] == [None] * 9
+    assert feeds.reviews_at_hand(scope) is None
+    assert feeds.reviews(scope) is feeds.reviews_at_hand(scope)
+    feeds.notes(scope, "new")
+    assert feeds.notes_at_hand(scope, "1") is None
+    await feeds.close()
+
+
 async def test_a_feed_is_of_one_tenant_and_identity(notes: Notes) -> None:
     """What one caller may see is no other caller's feed."""
     feeds = Feeds(sources_of(notes, Reviews(notes.world)))

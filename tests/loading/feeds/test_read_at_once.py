@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from casegraph.errors import InvalidArgument
-from casegraph.loading.access.by_feed import FeedRead, read_at_once
+from casegraph.loading.access.by_feed import FeedRead, read_at_once, read_by_feed
 from casegraph.loading.access.cost import NeedKind
 from casegraph.loading.access.planning import Access
 from casegraph.loading.asking import Asking
@@ -149,6 +150,31 @@ async def test_without_feed_refresh_or_sound_keys_nothing_is_read(feed: Feed[Not
     assert request.read(feed, ["0"], None) is None
     assert request.read(feed, ["0", "none"], ahead) is None
     assert request.read(feed, ["0"], ahead) is not None
+
+
+async def test_a_feed_that_is_read_anew_meanwhile_is_not_waited_for(
+    feed: Feed[Note], rows: Notes, world: World
+) -> None:
+    """What was begun ahead is left, and the case is asked itself while the fill hangs."""
+    ahead = feed.look_ahead(ANY, Windows())
+    await settle()
+    world.gate = asyncio.Event()
+    feed._upkeep._begin_fill()
+    asked: list[str] = []
+
+    async def fetch(case: str) -> tuple[Note, ...]:
+        asked.append(case)
+        return ()
+
+    access = Access(Kept(MemoryStore(), {Kind.NOTES: Windows()}))
+    read = replace(READ, fetch=fetch)
+    asking = Asking(DataScope(), ANY, Ledger())
+    found = await asyncio.wait_for(read_by_feed(access, asking, read, feed, ["0"], ahead), 5)
+    world.gate.set()
+
+    assert found == {"0": ()}
+    assert asked == ["0"]
+    assert rows.direct("0")
 
 
 @pytest.mark.parametrize("later", range(6))

@@ -42,11 +42,9 @@ from casegraph.loading.asking import Asking
 from casegraph.loading.feeds.bounds import FeedKey, FeedState, FeedView, UnfitError
 from casegraph.loading.feeds.feed import Feed
 from casegraph.loading.flight import Boarding
-from casegraph.loading.freshness import ANY, Acceptance, Kind, Verdict, Windows, verdict
+from casegraph.loading.freshness import ANY, Acceptance, Verdict, Windows, verdict
 from casegraph.loading.kept import Reading, What
 from casegraph.loading.ledger import Provenance, Source
-from casegraph.transport.allowance import call_allowance
-from casegraph.transport.deadline import SMALLEST_SECONDS, request_deadline
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -58,9 +56,6 @@ WORTH_WAITING = 4
 LONGER = 2.0
 """Direct calls may take so many times longer than reckoned, and a fill is still given up for them
 in time."""
-
-SPARE_CALLS = 10
-"""Calls that a request must have left to begin any ahead: the cases themselves come first."""
 
 _HOPELESS = (RateLimited, DeadlineExceeded, CircuitOpen, CredentialsRefused, LimitExceeded)
 """Of these calls for each key would only make more."""
@@ -110,22 +105,6 @@ async def read_by_feed(
             ahead.leave()
 
 
-def look_ahead(
-    access: Access, asking: Asking, kind: Kind, feed: Feed[Any] | None
-) -> Boarding | None:
-    """Begin the refresh by which rows of this kind will be read soon; None where it is no use.
-
-    The cases whose rows they are can be asked for meanwhile: over upstreams of 20 ms a case with
-    its links took 25 ms in place of 46 (measured).
-    """
-    allowance = call_allowance.get()
-    if feed is None or (allowance is not None and allowance.left < SPARE_CALLS):
-        return None
-    if request_deadline.get() - access.clock() < SMALLEST_SECONDS:
-        return None  # a refresh has a time of its own, and the request none
-    return feed.look_ahead(asking.acceptance, access.kept.windows[kind])
-
-
 def read_at_once(
     access: Access,
     asking: Asking,
@@ -169,13 +148,13 @@ async def _read_by_feed(
     rest = [key for key in keys if key not in held]
     if not rest:
         return results
-    if feed is not None and ahead is not None:
-        # What is under way already is the cheapest: choosing would take 40 µs to say so.
+    if feed is not None and ahead is not None and feed.has_landed(ahead):
+        # What is there is the cheapest: choosing would take 40 µs to say so.
         access.tell(Need(read.need, len(keys)), Path.FEED)
         windows = kept.windows[read.what.kind]
         found = await _from_feed(feed, read, rest, asking, windows, ahead)
     else:
-        found = await _by_choice(access, asking, read, feed, rest, len(held))
+        found = await _by_choice(access, asking, read, feed, rest, len(held), ahead)
     results.update(found)
     left = {key: read.parts(key) for key in rest if key not in results}
     if left:
@@ -191,6 +170,7 @@ async def _by_choice(
     feed: Feed[Row] | None,
     keys: Sequence[K],
     in_hand: int,
+    ahead: Boarding | None,
 ) -> Results[K, V]:
     """Return what the feed or a sweep brings, where one of them is the way; nothing elsewhere."""
     usable = None if asking.acceptance.no_cache else feed
@@ -211,7 +191,7 @@ async def _by_choice(
         in_time = nullcontext() if patience is None else asyncio.timeout(patience)
         try:
             async with in_time:
-                return await _from_feed(usable, read, keys, asking, windows)
+                return await _from_feed(usable, read, keys, asking, windows, ahead)
         except TimeoutError:
             access.plan(
                 Need(read.need, len(keys)), access.known(read.what.upstream, read.operation)
@@ -320,7 +300,8 @@ def feed_known(
         case FeedState.READY:
             age = None if view.confirmed_at is None else now - view.confirmed_at
             asks = verdict(age, windows, acceptance) is Verdict.FETCH
-            return FeedKnown(ready=True, refresh_calls=view.refresh_calls if asks else 0)
+            calls = view.refresh_calls if asks else 0
+            return FeedKnown(ready=True, refresh_calls=calls, is_joinable=view.is_joinable)
         case FeedState.FILLING:
             return FeedKnown(pages_left=view.pages_left)
         case _:
@@ -342,7 +323,7 @@ async def _from_feed(
     keys: Sequence[K],
     asking: Asking,
     windows: Windows,
-    ahead: Boarding | None = None,
+    ahead: Boarding | None,
 ) -> Results[K, V]:
     """Return what the feed is complete for; failures only where direct calls would fail as well."""
     wanted, bad = _feed_keys(read, keys)

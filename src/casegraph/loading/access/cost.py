@@ -82,6 +82,9 @@ class FeedKnown(Struct, frozen=True):
 
     ready: bool = False
     refresh_calls: int = 1
+    """Calls that its next answer waits for."""
+    is_joinable: bool = False
+    """Whether these are being made already, so that waiting for them adds none."""
     pages_left: int | None = None
     """None where no fill runs, or it does not know yet."""
 
@@ -164,7 +167,8 @@ def _feed(_keys: int, known: Known) -> Candidate | None:
     if known.feed is None or not known.feed.ready:
         return None
     calls = known.feed.refresh_calls
-    return Candidate(Path.FEED, calls, known.lane.in_turn(calls, known.page_latency))
+    seconds = known.lane.in_turn(calls, known.page_latency)
+    return Candidate(Path.FEED, 0 if known.feed.is_joinable else calls, seconds)
 
 
 def _fill(_keys: int, known: Known) -> Candidate | None:

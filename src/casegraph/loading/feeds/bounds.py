@@ -80,8 +80,8 @@ class FeedView:
     """What can be seen of a feed without asking anybody.
 
     `pages_left` are the calls that a running fill still needs, None while it does not know.
-    `refresh_calls` are the calls that the next answer costs, if no more than a page has changed:
-    none where it would wait for those that are being made.
+    `refresh_calls` are the calls that the next answer waits for, if no more than a page has
+    changed; where they are `is_joinable`, they are being made already.
     `covers_from` is None where the feed goes back without a limit.
     """
 
@@ -89,6 +89,7 @@ class FeedView:
     total_rows: int | None = None
     pages_left: int | None = None
     refresh_calls: int = 1
+    is_joinable: bool = False
     confirmed_at: float | None = None
     covers_from: datetime | None = None
     reason: str | None = None

@@ -151,14 +151,19 @@ class Feed(Generic[Row]):
             upkeep.look_after()
         return answer
 
+    def has_landed(self, ahead: Boarding) -> bool:
+        """Return whether a refresh that was begun ahead has confirmed what is held."""
+        upkeep = self._upkeep
+        return upkeep.state is FeedState.READY and upkeep.has_landed(ahead)
+
     def rows_at_once(self, keys: Sequence[FeedKey], ahead: Boarding) -> FeedAnswer[Row] | None:
         """Return what `rows` returns, where a refresh that was begun ahead has ended well.
 
         None where `rows` has to wait, or to tell why it cannot answer.
         """
-        upkeep = self._upkeep
-        if upkeep.state is not FeedState.READY or not upkeep.has_landed(ahead):
+        if not self.has_landed(ahead):
             return None
+        upkeep = self._upkeep
         answer = FeedAnswer(self._complete(keys), self._provenance(None))
         upkeep.look_after()
         return answer

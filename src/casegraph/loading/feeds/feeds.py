@@ -73,6 +73,16 @@ class Feeds:
         key = (*scope.parts(reading.upstream), reading.operation)
         return self._reviews.get(key, lambda: self._made(key, reading, self._review_config))
 
+    def notes_at_hand(self, scope: DataScope, hub_id: str) -> Feed[Note] | None:
+        """Return the feed of a hub's notes if somebody has needed it; none is made or let go of."""
+        reading = NoteReading(self._sources, hub_id, self._times.wall)
+        return self._notes.at_hand((*scope.parts(reading.upstream), reading.operation, hub_id))
+
+    def reviews_at_hand(self, scope: DataScope) -> Feed[ReviewEntry] | None:
+        """Return the feed of all review entries if somebody has needed it; none is made."""
+        reading = ReviewReading(self._sources, self._times.wall)
+        return self._reviews.at_hand((*scope.parts(reading.upstream), reading.operation))
+
     def start_eager(self, scope: DataScope, hub_ids: Iterable[str]) -> None:
         """Begin to fill what is to be filled at start; never waits."""
         if self._note_config.mode is FeedMode.EAGER:
@@ -132,6 +142,10 @@ class _Shelf(Generic[R]):
         self._feeds.move_to_end(key)
         self._make_room(feed)
         return feed
+
+    def at_hand(self, key: tuple[str, ...]) -> Feed[R] | None:
+        """Return the feed under a key, without a word on how recently it was needed."""
+        return self._feeds.get(key)
 
     async def close(self) -> None:
         """Close all feeds."""

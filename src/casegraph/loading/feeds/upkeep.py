@@ -81,21 +81,17 @@ class Upkeep(Generic[Row]):
         if self.state is FeedState.FILLING:
             held = None if self._filling is None else self._filling.total
             left = self.core.calls_left
+        must_count = self.state is FeedState.READY and self._must_count()
         return FeedView(
             state=self.state,
             total_rows=held,
             pages_left=left,
-            refresh_calls=self._refresh_calls(),
+            refresh_calls=2 if must_count else 1,
+            is_joinable=not must_count and self._is_joinable(),
             confirmed_at=self.core.confirmed_at,
             covers_from=self.core.covers_from,
             reason=self._reason,
         )
-
-    def _refresh_calls(self) -> int:
-        """Return how many calls the next answer adds to those that are being made."""
-        if self.state is FeedState.READY and self._must_count():
-            return 2
-        return 0 if self._is_joinable() else 1
 
     def _is_joinable(self) -> bool:
         """Return whether a refresh is under way that requests wait for."""
@@ -123,13 +119,15 @@ class Upkeep(Generic[Row]):
         """
         if self.state is not FeedState.READY or self._must_count():
             return None
-        if self._flight.is_under_way(_REFRESH) and not self._is_joinable():
+        if not self._flight.is_under_way(_REFRESH):
+            self._are_behind[_REFRESH] = False
+        elif not self._is_joinable():
             return None
-        return self._flight.board(_REFRESH, partial(self._alone, _REFRESH, self._refresh))
+        return self._flight.board(_REFRESH, partial(self._alone, self._refresh))
 
     def has_landed(self, ahead: Boarding) -> bool:
         """Return whether a refresh that was begun ahead has brought the index up to now already."""
-        return ahead.has_landed() and not self._are_behind.get(_REFRESH)
+        return ahead.is_of(self._flight) and ahead.has_landed()
 
     async def landed(self, ahead: Boarding) -> bool:
         """Return whether a refresh that was begun ahead has brought the index up to now.
@@ -145,7 +143,7 @@ class Upkeep(Generic[Row]):
                 raise error
             finally:
                 del error  # its traceback holds this frame
-        return error is None and not self._are_behind.get(_REFRESH)
+        return error is None and ahead.is_of(self._flight)
 
     def confirm_soon(self) -> None:
         """Bring the index up to now in the background."""
@@ -203,8 +201,11 @@ class Upkeep(Generic[Row]):
             async def make() -> T:
                 nonlocal led
                 led = True
-                return await self._alone(key, work)
+                return await self._alone(work)
 
+            if not self._flight.is_under_way(key):
+                # Before the call's own first step, so that nobody boards it unaware.
+                self._are_behind[key] = behind.get()
             try:
                 value = await self._flight.do(key, make)
                 if led or behind.get() or not self._are_behind.get(key):
@@ -215,8 +216,7 @@ class Upkeep(Generic[Row]):
                     raise
                 await asyncio.sleep(0)
 
-    async def _alone(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
-        self._are_behind[key] = behind.get()
+    async def _alone(self, work: Callable[[], Awaitable[T]]) -> T:
         own_time(REFRESH_SECONDS)
         return await work()
 
