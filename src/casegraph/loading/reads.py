@@ -103,8 +103,7 @@ class Reads:
             if name in made:
                 forget_loaded(made[name])
         if "_followed" in made:
-            cases, reviews, notes = self._followed
-            for part in (cases, reviews, notes):
+            for part in self._followed:
                 forget_loaded(part)
-            reviews.leave()
-            notes.leave()
+            self.reviews.leave()
+            self.notes.leave()

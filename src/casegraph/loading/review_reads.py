@@ -6,7 +6,7 @@ cases come by the feed of changes where there is one.
 Invariant: an entry that does not exist is None, one that could not be asked is an error.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from casegraph.loading.access.each import Results
 from casegraph.loading.access.planning import Access
 from casegraph.loading.access.sweeps import reviews_of
 from casegraph.loading.asking import Asking
+from casegraph.loading.case_notes import Opened
 from casegraph.loading.feeds.bounds import FeedKey
 from casegraph.loading.feeds.feed import Feed
 from casegraph.loading.flight import Boarding
@@ -105,9 +106,6 @@ COUNT: What[int] = What(
 )
 
 _LINK = Link(NeedKind.REVIEWS, UPSTREAM, Kind.REVIEWS, "reviews", "reviews")
-
-Opened = Callable[[CaseKey], datetime | None]
-"""Tells when a case was opened, as far as that is in hand."""
 
 
 class ReviewReads:

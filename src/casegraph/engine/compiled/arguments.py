@@ -8,7 +8,6 @@ another value each time, is left to it.
 """
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import Any
 
 from graphql import (
@@ -19,6 +18,7 @@ from graphql import (
     ValueNode,
     VariableNode,
     get_named_type,
+    get_nullable_type,
     is_enum_type,
     is_list_type,
     is_non_null_type,
@@ -28,7 +28,8 @@ from graphql import (
 from graphql.execution.values import VariableValues
 from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
 
-_IMMUTABLE = (str, int, float, bool, Enum, type(None))
+from casegraph.engine.compiled.fields import is_shareable
+
 _LEFT_OUT = object()
 
 
@@ -92,7 +93,7 @@ def _literal(argument: GraphQLArgument, value: ValueNode) -> Any:
     """Return the value of text that can hold no variable and means the same each time."""
     kind = get_named_type(argument.type)
     is_leaf = is_specified_scalar_type(kind) or is_enum_type(kind)
-    if not is_leaf or is_list_type(argument.type) or _is_list_within(argument.type):
+    if not is_leaf or is_list_type(get_nullable_type(argument.type)):
         raise _OddError
     found = coerce_input_literal(value, argument.type)
     if found is Undefined:
@@ -100,11 +101,7 @@ def _literal(argument: GraphQLArgument, value: ValueNode) -> Any:
     return _immutable(found)
 
 
-def _is_list_within(kind: Any) -> bool:
-    return is_non_null_type(kind) and is_list_type(kind.of_type)
-
-
 def _immutable(value: Any) -> Any:
-    if isinstance(value, _IMMUTABLE):
+    if is_shareable({"": value}):
         return value
     raise _OddError

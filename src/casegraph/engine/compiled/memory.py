@@ -41,7 +41,8 @@ BYTES_MAX = 48 * 2**20
 VARIANTS_MAX = 16
 """Plans of one operation, by the values that its directives take."""
 
-_SWITCHES = frozenset({"skip", "include"})
+SWITCHES = frozenset({"skip", "include"})
+"""The directives that choose what is left out; a plan is of one choice."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -112,12 +113,12 @@ def look_through(document: DocumentNode, known_directives: frozenset[str]) -> Do
     """Return a valid document's operations, and what can be told of them before planning."""
     directives = list(_directives(document))
     names = {each.name.value for each in directives}
-    strange = names - _SWITCHES - known_directives
+    strange = names - SWITCHES - known_directives
     switches = sorted(
         {
             argument.value.name.value
             for each in directives
-            if each.name.value in _SWITCHES
+            if each.name.value in SWITCHES
             for argument in each.arguments or ()
             if isinstance(argument.value, VariableNode)
         }

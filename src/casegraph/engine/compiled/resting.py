@@ -13,10 +13,10 @@ from graphql import ExecutionResult, FieldNode, GraphQLError
 
 from casegraph.engine.compiled.classes import looks_at_values_only
 from casegraph.engine.compiled.fields import Way
+from casegraph.engine.compiled.memory import SWITCHES
 from casegraph.engine.compiled.plan import Kind, Plan, Shape, Step
 
 _PLAIN = frozenset({Way.TYPENAME, Way.READ})
-_LEAVING_OUT = frozenset({"skip", "include"})
 
 Batches: TypeAlias = frozenset[Callable[..., Any]]
 
@@ -53,7 +53,7 @@ def _is_of_parent(step: Step) -> bool:
 
 def _says_more(nodes: Iterable[FieldNode]) -> bool:
     return any(
-        directive.name.value not in _LEAVING_OUT
+        directive.name.value not in SWITCHES
         for node in nodes
         for directive in node.directives or ()
     )
