@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from casegraph.collector import Collector, Tuning, Untuned
+from casegraph.edge.cancellation import GONE
 
 _STOP_SECONDS = 5
 """How long open calls may finish when the server stops; then they are cut."""
@@ -63,6 +64,7 @@ class _BoundedConnection(HttpToolsProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = True
+        self._gone: Callable[[], None] | None = None
         if len(self.connections) > self.connections_max:
             self._refuse(503, "UNAVAILABLE", "Too many connections are open.")
         else:
@@ -73,6 +75,7 @@ class _BoundedConnection(HttpToolsProtocol):
         if self._unread is not None:
             self._unread.cancel()
         super().connection_lost(exc)
+        self._tell_gone()
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
@@ -87,6 +90,7 @@ class _BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._settle()
+        self.scope["extensions"] = {GONE: self._tell_when_gone}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -115,6 +119,19 @@ class _BoundedConnection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "BAD_REQUEST", msg)
+
+    def _tell_when_gone(self, gone: Callable[[], None] | None) -> None:
+        """Call this when the connection ends; of several requests on it one runs at a time."""
+        self._gone = gone
+        if gone is None:
+            return
+        self.flow.resume_reading()  # its end is read like anything else
+        if self not in self.connections:
+            self.loop.call_soon(self._tell_gone)
+
+    def _tell_gone(self) -> None:
+        if self._gone is not None:
+            self._gone()
 
     def _expect(self, seconds: float) -> None:
         """Give what comes next this long."""

@@ -250,7 +250,7 @@ class GraphQLEndpoint:
         exchange.record.operation_name = operation.name
         run = session.run if exchange.shape is None else session.run_in_parts
         with self._admission.place():
-            result = await while_connected(exchange.receive, run(operation))
+            result = await while_connected(exchange.scope, exchange.receive, run(operation))
             if isinstance(result, Parts):
                 reply = await self._delivered(exchange, session, result)
                 await documents.ran(asked)
@@ -291,7 +291,7 @@ class GraphQLEndpoint:
             parts, lambda error: self._present(error, exchange.request_id), session.extensions
         )
         try:
-            answer = await while_connected(exchange.receive, making)
+            answer = await while_connected(exchange.scope, exchange.receive, making)
         except BaseException:
             response.abandon()
             raise
