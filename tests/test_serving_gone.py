@@ -34,7 +34,7 @@ class App:
             while (await receive())["type"] != "http.disconnect":
                 pass
         gone = asyncio.Event()
-        scope["extensions"][GONE](gone.set)
+        scope["extensions"][GONE]["tell"](gone.set)
         self.waits.set()
         await gone.wait()
         self.was_told.set()

@@ -90,7 +90,7 @@ class _BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._settle()
-        self.scope["extensions"] = {GONE: self._tell_when_gone}
+        self.scope["extensions"] = {GONE: {"tell": self._tell_when_gone}}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -40,7 +40,7 @@ class TellingLine(Line):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scope = {"type": "http", "extensions": {GONE: self._tell}}
+        self.scope = {"type": "http", "extensions": {GONE: {"tell": self._tell}}}
         self._gone: Callable[[], None] | None = None
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ TellWhenGone = Callable[[Callable[[], None] | None], None]
 nobody any more."""
 
 GONE = "casegraph.gone"
-"""Name of the extension of ASGI's scope that is a TellWhenGone."""
+"""Name of an extension of ASGI's scope, whose member `tell` is a TellWhenGone."""
 UNWATCHED_SECONDS = 0.002
 """How long nobody listens whether the client is still there: less than a call upstream takes."""
 
@@ -45,7 +45,8 @@ async def while_connected(
     except StopIteration as ended:
         result: T = ended.value
         return result
-    tell: TellWhenGone | None = (scope.get("extensions") or {}).get(GONE)
+    extension = (scope.get("extensions") or {}).get(GONE)
+    tell: TellWhenGone | None = None if extension is None else extension["tell"]
     watch = _Watch()
     listening = None
     if tell is None:

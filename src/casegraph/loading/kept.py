@@ -11,7 +11,8 @@ stands in every key; what was being read when a key was forgotten is answered an
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from casegraph.errors import (
@@ -76,7 +77,6 @@ class Kept:
         self._memory = store if isinstance(store, MemoryStore) else None
         self._clock = clock
         self._behind: dict[str, asyncio.Task[None]] = {}
-        self._left: set[asyncio.Task[Any]] = set()
         longest = max(each.kept for each in windows.values())
         self._written = Written(store, clock, longest + flight_seconds)
         self.holds = Holds(self._memory, self._written, clock, windows)
@@ -244,8 +244,8 @@ class Kept:
     async def close(self) -> None:
         """Cancel the calls in flight and finish what is being written."""
         await self._calls.close()
-        if apart := {*self._behind.values(), *self._left}:
-            await asyncio.wait(apart)
+        if behind := self._behind.values():
+            await asyncio.wait(behind)
         await self._store.close()
 
     async def _ask(
@@ -259,49 +259,29 @@ class Kept:
             text = "nothing usable is kept, and the client wants no call"
             raise UpstreamUnavailable(what.upstream, what.name, text, sent=False)
         self._calls.forget_older(key, acceptance)
-        call = self._calls.one(what, key, fetch)
+        late = None
+        if what.kind is Kind.CASES and (self._memory is None or self._memory.at_once(key)):
+            late = partial(self._instead_of_late, what, key, acceptance)
         try:
-            if what.kind is Kind.CASES and (self._memory is None or self._memory.at_once(key)):
-                return await self._before_half_time(what, key, call, acceptance)
-            return _brought(what, await call)
+            brought = await self._calls.one(what, key, fetch, late)
+            return brought if isinstance(brought, Reading) else _brought(what, brought)
         except UpstreamError as error:
             reading = await self._instead(what, key, error, acceptance)
             if reading is None:
                 raise
             return reading
 
-    async def _before_half_time(
-        self,
-        what: What[T],
-        key: Key,
-        call: Coroutine[Any, Any, Entry[T]],
-        acceptance: Acceptance,
-    ) -> Reading[T]:
-        """Return what the call brings, or after half of the time what stands in for it.
+    async def _instead_of_late(
+        self, what: What[T], key: Key, acceptance: Acceptance
+    ) -> Reading[T] | None:
+        """Return what stands in for a case that has not come in half of the time.
 
         The other systems are asked for what belongs to a case when the case is there: one that
         came at the deadline would take their answers with it. The call goes on, for whoever asks
         next, and because the breaker must see its end.
         """
-        task = asyncio.get_running_loop().create_task(call)
-        try:
-            await asyncio.wait({task}, timeout=(self._calls.deadline() - time.monotonic()) / 2)
-            if not task.done():
-                late = DeadlineExceeded(what.upstream, what.name, "no answer in half of the time")
-                reading = await self._instead(what, key, late, acceptance)
-                if reading is not None:
-                    self._left.add(task)
-                    task.add_done_callback(self._end_of_left)
-                    return reading
-            return _brought(what, await task)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-
-    def _end_of_left(self, task: "asyncio.Task[Any]") -> None:
-        self._left.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at: nobody waits for it
+        late = DeadlineExceeded(what.upstream, what.name, "no answer in half of the time")
+        return await self._instead(what, key, late, acceptance)
 
     async def _ask_all(
         self, what: What[T], calls: Sequence[tuple[Key, Fetch[T]]], acceptance: Acceptance

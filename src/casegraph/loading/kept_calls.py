@@ -12,24 +12,28 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from msgspec import Struct
 
 from casegraph.errors import DeadlineExceeded, RateLimited
-from casegraph.loading.flight import SingleFlight
+from casegraph.loading.flight import Boarding, SingleFlight
 from casegraph.loading.freshness import Acceptance
 from casegraph.loading.kept_rules import What
 from casegraph.loading.kept_store import Entry
 from casegraph.loading.written import Key, Written
 from casegraph.telemetry import waterfall
-from casegraph.transport.deadline import in_time, request_deadline
+from casegraph.transport.deadline import request_deadline, seconds_left
 from casegraph.transport.receipt import open_receipt
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Fetch = Callable[[], Awaitable[T]]
 """Makes the call; returns None for what is known to be absent."""
+
+StandIn = Callable[[], Awaitable[R | None]]
+"""Returns what stands in for an answer that is late; None where nothing does."""
 
 FLIGHT_SECONDS = 10.0
 """Longest time for one shared call: as long as a request has by default."""
@@ -64,20 +68,53 @@ class SharedCalls:
         self._flight = SingleFlight()
         self._begun: dict[str, Begun] = {}
 
-    async def one(self, what: What[T], key: Key, fetch: Fetch[T]) -> Entry[T]:
-        """Return what one call brings for all who ask meanwhile; raises what it raises."""
+    @overload
+    async def one(self, what: What[T], key: Key, fetch: Fetch[T]) -> Entry[T]: ...
+    @overload
+    async def one(
+        self, what: What[T], key: Key, fetch: Fetch[T], late: StandIn[R] | None
+    ) -> Entry[T] | R: ...
+    async def one(
+        self, what: What[T], key: Key, fetch: Fetch[T], late: StandIn[R] | None = None
+    ) -> Entry[T] | R:
+        """Return what one call brings for all who ask meanwhile; raises what it raises.
+
+        Where it has brought nothing in half of the time, `late` is asked for what stands in for it.
+        """
         while True:
             is_joined = self._flight.is_under_way(key)
             begun = self._begun.get(key) if is_joined else self._begin(key)
             begun = begun or Begun(self._clock(), self.deadline())  # forgotten meanwhile
             joined = waterfall.shared(what.upstream, what.name) if is_joined else nullcontext()
-            call = self._flight.do(key, partial(self._bring, what, key, fetch, begun))
+            place = self._flight.board(key, partial(self._bring, what, key, fetch, begun))
             try:
                 with joined:
-                    return await in_time(call, what.upstream, what.name)
+                    return await self._waited(what, place, late)
             except (DeadlineExceeded, RateLimited):
                 if not (is_joined and self._has_more(begun)):
                     raise
+            finally:
+                place.leave()
+
+    async def _waited(
+        self, what: What[T], place: Boarding, late: StandIn[R] | None
+    ) -> Entry[T] | R:
+        """Return what a call brings, or what stands in for it where it is late."""
+        if late is not None and not await place.ends((self.deadline() - time.monotonic()) / 2):
+            instead = await late()
+            if instead is not None:
+                place.leave_at_end()
+                return instead
+        if not await place.ends(seconds_left()):
+            raise DeadlineExceeded(what.upstream, what.name, "no answer in time")
+        ended = place.ended()
+        if isinstance(ended, Exception):
+            try:
+                raise ended
+            finally:
+                del ended  # its traceback holds this frame
+        entry: Entry[T] = ended
+        return entry
 
     async def all(
         self, what: What[T], calls: Sequence[tuple[Key, Fetch[T]]]

@@ -40,14 +40,20 @@ class _Progress(Struct, eq=False, gc=False):
 _progress: ContextVar[_Progress | None] = ContextVar("call_progress", default=None)
 
 
+def seconds_left(clock: Callable[[], float] = monotonic) -> float | None:
+    """Return the time until the request's deadline; None where it has none."""
+    deadline = request_deadline.get()
+    return None if deadline == _NEVER else max(deadline - clock(), 0.0)
+
+
 async def in_time(
     awaitable: Awaitable[T], upstream: str, operation: str, clock: Callable[[], float] = monotonic
 ) -> T:
     """Return what is awaited, for waits that are no calls; raises DeadlineExceeded."""
-    deadline = request_deadline.get()
-    if deadline == _NEVER:
+    seconds = seconds_left(clock)
+    if seconds is None:
         return await awaitable
-    timeout = asyncio.timeout(max(deadline - clock(), 0.0))
+    timeout = asyncio.timeout(seconds)
     try:
         async with timeout:
             return await awaitable

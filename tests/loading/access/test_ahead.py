@@ -29,7 +29,7 @@ BEGUN = cast("Boarding", object())
 
 
 class FeedOfView:
-    """A feed of which nothing but its view is looked at before it is begun."""
+    """A feed that begins what its view allows."""
 
     def __init__(self, view: FeedView) -> None:
         self._view = view
@@ -39,8 +39,10 @@ class FeedOfView:
         """Return the view."""
         return self._view
 
-    def look_ahead(self, acceptance: Acceptance, windows: Windows) -> Boarding:
-        """Begin, and note what was accepted."""
+    def look_ahead(self, acceptance: Acceptance, windows: Windows) -> Boarding | None:
+        """Begin where that is all that is to be done, and note what was accepted."""
+        if self._view.state is not FeedState.READY or self._view.refresh_calls > 1:
+            return None
         self.asked.append((acceptance, windows))
         return BEGUN
 

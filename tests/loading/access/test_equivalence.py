@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -258,14 +257,23 @@ async def test_any_mix_of_ways_answers_as_direct_calls_do(
         await live_through(history, moves)
 
 
+class _SmallNotes(NoteReading):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given, page_size=5)
+
+
+class _SmallReviews(ReviewReading):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given, page_size=5)
+
+
 def read_by_small_pages() -> ExitStack:
     """Let feeds and sweeps take several pages, and few keys be worth a look at how many."""
     stack = ExitStack()
     stack.enter_context(patch.object(cost, "LOOK_KEYS", 4))
     for place in (sweeps, feeds):
-        notes, reviews = partial(NoteReading, page_size=5), partial(ReviewReading, page_size=5)
-        stack.enter_context(patch.object(place, "NoteReading", notes))
-        stack.enter_context(patch.object(place, "ReviewReading", reviews))
+        stack.enter_context(patch.object(place, "NoteReading", _SmallNotes))
+        stack.enter_context(patch.object(place, "ReviewReading", _SmallReviews))
     return stack
 
 

@@ -14,12 +14,11 @@ from msgspec.structs import replace
 from casegraph.loading.access.cost import FeedKnown, Need, NeedKind, Path, choose
 from casegraph.loading.access.planning import Access
 from casegraph.loading.asking import Asking
-from casegraph.loading.feeds.bounds import FeedState
 from casegraph.loading.feeds.feed import Feed
 from casegraph.loading.flight import Boarding
 from casegraph.loading.freshness import Kind
 from casegraph.transport.allowance import call_allowance
-from casegraph.transport.deadline import SMALLEST_SECONDS
+from casegraph.transport.deadline import SMALLEST_SECONDS, request_deadline
 
 SPARE_CALLS = 10
 """Calls that a request must have left to begin any ahead: the cases themselves come first."""
@@ -56,16 +55,27 @@ def look_ahead(
     allowance = call_allowance.get()
     if feed is None or (allowance is not None and allowance.left < SPARE_CALLS):
         return None
-    known = access.known(link.upstream, link.operation, link.page_operation)
-    if known.time_left < SMALLEST_SECONDS or known.lane.wait(1) > 0:
+    learned, lane = access.learned, access.lane(link.upstream)
+    time_left = request_deadline.get() - access.clock()
+    if time_left < SMALLEST_SECONDS or lane.wait(1) > 0:
         return None  # a refresh has a time of its own, and the request none
-    view = feed.view()
-    if view.state is not FeedState.READY or view.refresh_calls > 1:
+    seconds = learned.latency(link.upstream, link.page_operation)
+    if seconds > time_left:
         return None
     # Only what it takes beyond the case's own call is waited for.
-    rest = max(0.0, known.page_latency - access.learned.latency(_CASES, meanwhile))
-    seen = FeedKnown(ready=True, is_joinable=view.is_joinable)
-    priced = choose(Need(link.need, keys), replace(known, feed=seen, page_latency=rest))
-    if priced.path is not Path.FEED or known.page_latency > known.time_left:
+    rest = max(0.0, seconds - learned.latency(_CASES, meanwhile))
+    # A call that takes no longer than the one for a key is the way whatever else there is.
+    is_way = rest <= learned.latency(link.upstream, link.operation)
+    if not is_way and not _would_be_chosen(access, link, feed, keys, rest):
         return None
     return feed.look_ahead(asking.acceptance, access.kept.windows[link.kind])
+
+
+def _would_be_chosen(
+    access: Access, link: Link, feed: Feed[Any], keys: int, seconds: float
+) -> bool:
+    """Return whether a refresh is the cheapest way if so much of it is waited for."""
+    known = access.known(link.upstream, link.operation, link.page_operation)
+    seen = FeedKnown(ready=True, is_joinable=feed.view().is_joinable)
+    priced = choose(Need(link.need, keys), replace(known, feed=seen, page_latency=seconds))
+    return priced.path is Path.FEED

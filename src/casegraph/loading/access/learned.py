@@ -8,9 +8,11 @@ Invariant: bounded; scopes never mix; what is old is forgotten.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import TypeVar
+
+from msgspec import Struct
 
 from casegraph.loading.access.cost import GUESSED_LATENCY
 
@@ -32,30 +34,64 @@ Parts = tuple[str, ...]
 """The scope's parts and what within it the figure is about."""
 
 
+class _Latency(Struct, frozen=True, gc=False):
+    """How long calls of one operation take, smoothed, and another one's of the same upstream."""
+
+    seconds: float
+    at: float
+    """When the last one was seen."""
+    beside: "_Beside | None"
+    """What had been seen last by then; None where nothing had."""
+
+
+class _Beside(Struct, frozen=True, gc=False):
+    """Another operation and how long its calls took."""
+
+    operation: str
+    seconds: float
+
+
 class Learned:
     """The figures of one process."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._latencies: dict[tuple[str, str], tuple[float, float]] = {}
+        self._latencies: dict[str, dict[str, _Latency]] = {}
+        """By upstream and operation."""
         self._totals: OrderedDict[Parts, tuple[int, float]] = OrderedDict()
         self._shares: OrderedDict[Parts, tuple[float, float]] = OrderedDict()
         self._ranks: OrderedDict[Parts, tuple[list[tuple[int, int]], float]] = OrderedDict()
 
     def took(self, upstream: str, operation: str, seconds: float) -> None:
         """Learn how long one attempt on the wire took, waits in front of it left out."""
-        before = self._recent_latency(upstream, operation)
-        smoothed = seconds if before is None else before + WEIGHT * (seconds - before)
-        self._latencies[upstream, operation] = (smoothed, self._clock())
+        now, latencies = self._clock(), self._latencies.setdefault(upstream, {})
+        before = latencies.get(operation)
+        if before is not None and now - before.at <= LATENCY_KEPT_SECONDS:
+            seconds = before.seconds + WEIGHT * (seconds - before.seconds)
+        beside = _newest(latencies, operation)
+        latencies[operation] = _Latency(seconds, now, beside)
 
     def latency(self, upstream: str, operation: str) -> float:
-        """Return how long such a call takes; a guess before the first and long after the last."""
-        known = self._recent_latency(upstream, operation)
-        return GUESSED_LATENCY if known is None else known
+        """Return how long such a call takes; a guess before the first and long after the last.
 
-    def _recent_latency(self, upstream: str, operation: str) -> float | None:
-        seconds, at = self._latencies.get((upstream, operation), (None, 0.0))
-        return seconds if self._clock() - at <= LATENCY_KEPT_SECONDS else None
+        A way that is slow is not taken, and so not measured. So where another call, the newest of
+        its upstream when this one was seen, has become quicker since, this one is taken to have as
+        well; and it is never guessed to be slower than what the upstream answers just now.
+        """
+        latencies = self._latencies.get(upstream)
+        known = None if latencies is None else latencies.get(operation)
+        if latencies is None or known is None:
+            return GUESSED_LATENCY
+        oldest = self._clock() - LATENCY_KEPT_SECONDS
+        if known.at < oldest:
+            newest = _newest(latencies, operation)
+            is_recent = newest is not None and latencies[newest.operation].at >= oldest
+            return min(GUESSED_LATENCY, newest.seconds) if newest and is_recent else GUESSED_LATENCY
+        beside = known.beside
+        now = None if beside is None else latencies[beside.operation]
+        if beside is None or now is None or now.at <= known.at or now.seconds >= beside.seconds:
+            return known.seconds
+        return known.seconds * now.seconds / beside.seconds
 
     def counted(self, parts: Parts, total: int | None) -> None:
         """Learn how many rows there are of something; None teaches nothing."""
@@ -113,6 +149,15 @@ class Learned:
 
     def _is_recent(self, at: float) -> bool:
         return self._clock() - at <= KEPT_SECONDS
+
+
+def _newest(latencies: Mapping[str, _Latency], but: str) -> _Beside | None:
+    """Return which operation was seen last, but for one."""
+    others = [(each.at, name) for name, each in latencies.items() if name != but]
+    if not others:
+        return None
+    name = max(others)[1]
+    return _Beside(name, latencies[name].seconds)
 
 
 def _rising(anchors: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -47,14 +47,18 @@ class Access:
     def known(self, upstream: str, operation: str, page_operation: str | None = None) -> Known:
         """Return what holds for every choice about this upstream just now."""
         allowance = call_allowance.get()
-        lane = self.lanes.get(upstream)
         return Known(
-            lane=Lane() if lane is None else lane(),
+            lane=self.lane(upstream),
             latency=self.learned.latency(upstream, operation),
             page_latency=self.learned.latency(upstream, page_operation or operation),
             time_left=request_deadline.get() - self.clock(),
             calls_left=None if allowance is None else allowance.left,
         )
+
+    def lane(self, upstream: str) -> Lane:
+        """Return how fast an upstream can be asked just now."""
+        lane = self.lanes.get(upstream)
+        return Lane() if lane is None else lane()
 
     def plan(self, need: Need, known: Known, elsewhere: Path | None = None) -> Choice:
         """Return the way to take, its calls set aside; those of `elsewhere` are planned there.

@@ -63,25 +63,21 @@ class Feeds:
 
     def notes(self, scope: DataScope, hub_id: str) -> Feed[Note]:
         """Return the feed of a hub's notes; it is not started."""
-        reading = NoteReading(self._sources, hub_id, self._times.wall)
-        key = (*scope.parts(reading.upstream), reading.operation, hub_id)
-        return self._notes.get(key, lambda: self._made(key, reading, self._note_config))
+        key = _notes_key(scope, hub_id)
+        return self._notes.get(key, lambda: self._notes_made(key, hub_id))
 
     def reviews(self, scope: DataScope) -> Feed[ReviewEntry]:
         """Return the feed of all review entries; it is not started."""
-        reading = ReviewReading(self._sources, self._times.wall)
-        key = (*scope.parts(reading.upstream), reading.operation)
-        return self._reviews.get(key, lambda: self._made(key, reading, self._review_config))
+        key = _reviews_key(scope)
+        return self._reviews.get(key, lambda: self._reviews_made(key))
 
     def notes_at_hand(self, scope: DataScope, hub_id: str) -> Feed[Note] | None:
         """Return the feed of a hub's notes if somebody has needed it; none is made or let go of."""
-        reading = NoteReading(self._sources, hub_id, self._times.wall)
-        return self._notes.at_hand((*scope.parts(reading.upstream), reading.operation, hub_id))
+        return self._notes.at_hand(_notes_key(scope, hub_id))
 
     def reviews_at_hand(self, scope: DataScope) -> Feed[ReviewEntry] | None:
         """Return the feed of all review entries if somebody has needed it; none is made."""
-        reading = ReviewReading(self._sources, self._times.wall)
-        return self._reviews.at_hand((*scope.parts(reading.upstream), reading.operation))
+        return self._reviews.at_hand(_reviews_key(scope))
 
     def start_eager(self, scope: DataScope, hub_ids: Iterable[str]) -> None:
         """Begin to fill what is to be filled at start; never waits."""
@@ -100,6 +96,14 @@ class Feeds:
         if self._redis is not None:
             await self._redis.close()
 
+    def _notes_made(self, key: tuple[str, ...], hub_id: str) -> Feed[Note]:
+        reading = NoteReading(self._sources, hub_id, self._times.wall)
+        return self._made(key, reading, self._note_config)
+
+    def _reviews_made(self, key: tuple[str, ...]) -> Feed[ReviewEntry]:
+        reading = ReviewReading(self._sources, self._times.wall)
+        return self._made(key, reading, self._review_config)
+
     def _made(self, key: tuple[str, ...], reading: Reading[R], config: FeedConfig) -> Feed[R]:
         return Feed(reading, config, self._times, self._keeper(key, config))
 
@@ -111,6 +115,14 @@ class Feeds:
         if self._file is not None:
             return FileKeeper(self._file, name)
         return OwnKeeper()
+
+
+def _notes_key(scope: DataScope, hub_id: str) -> tuple[str, ...]:
+    return (*scope.parts(NoteReading.upstream), NoteReading.operation, hub_id)
+
+
+def _reviews_key(scope: DataScope) -> tuple[str, ...]:
+    return (*scope.parts(ReviewReading.upstream), ReviewReading.operation)
 
 
 def _redis_server(url: str) -> "RedisServer":

@@ -29,7 +29,7 @@ from casegraph.loading.feeds.filling import COUNTS, Filling, GivenUpError, passe
 from casegraph.loading.feeds.keeper import Keeper, OwnKeeper, behind
 from casegraph.loading.feeds.reading import UNFIT_SECONDS, Reading, Walk
 from casegraph.loading.flight import Boarding, SingleFlight
-from casegraph.transport.deadline import in_time, own_time
+from casegraph.transport.deadline import in_time, own_time, seconds_left
 from casegraph.transport.fair_pace import behind_answers
 
 _log = logging.getLogger("casegraph.feeds")
@@ -135,7 +135,10 @@ class Upkeep(Generic[Row]):
         Returns False where another is to be made. Raises UpstreamError.
         """
         try:
-            error = await in_time(ahead.landed(), self.reading.upstream, self.reading.operation)
+            if not await ahead.ends(seconds_left()):
+                of = self.reading
+                raise DeadlineExceeded(of.upstream, of.operation, "no answer in time")
+            error = await ahead.landed()
         finally:
             ahead.leave()
         if isinstance(error, UpstreamError):
