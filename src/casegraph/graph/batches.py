@@ -7,11 +7,10 @@ Invariant: one value or one failure for each parent, in the parents' order.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import strawberry
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from casegraph.errors import again
 from casegraph.graph.arguments import PAGE_DEFAULT, given, page_size
@@ -127,8 +126,7 @@ def ratings(
     return _followed(asks, cases, info, first, after)
 
 
-@dataclass(frozen=True, slots=True)
-class _Linked:
+class _Linked(Struct, frozen=True):
     """A link of cases to a system that lists rows under a case's id there."""
 
     system: System

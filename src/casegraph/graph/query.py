@@ -41,7 +41,7 @@ from casegraph.graph.ratings import Rating, RatingScore
 from casegraph.graph.resolved import resolved
 from casegraph.graph.reviews import ReviewEntry
 from casegraph.graph.scopes import needing
-from casegraph.graph.selections import asks_for_details, asks_only_for_count
+from casegraph.graph.selections import asks_for_details, asks_only_for_count, is_alone
 from casegraph.loading.case_reads import NoteKey, NoteWindow
 from casegraph.loading.rating_reads import RatingKey
 from casegraph.upstreams.action_management import records as am
@@ -99,7 +99,7 @@ class Query:
         """Fetch one case with its details."""
         key = case_key(hub_id, case_id)
         look_ahead(info, key.hub_id, 1, "case")
-        return await reads_of(info).cases.case_by_id(key)
+        return await reads_of(info).cases.case_by_id(key, alone=is_alone(info))
 
     @resolved(
         graphql_type=Connection[Case] | None,

@@ -30,6 +30,13 @@ def asks_only_for_count(info: Info) -> bool:
     return set(_names(info)) - _NOTHING == {"totalCount"}
 
 
+def is_alone(info: Info) -> bool:
+    """Return whether a field of the query is the only one that its operation selects."""
+    raw: Any = info._raw_info  # noqa: SLF001  as below
+    selected = raw.operation.selection_set.selections
+    return len(selected) == 1 and isinstance(selected[0], FieldNode)
+
+
 def _names(info: Info) -> Iterator[str]:
     raw: Any = info._raw_info  # noqa: SLF001  strawberry offers no other way to the field's nodes
     for node in raw.field_nodes:

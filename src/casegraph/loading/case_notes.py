@@ -59,6 +59,8 @@ class NoteReads:
         self._began = access.kept.now()
         self._ahead: dict[str, Boarding | None] = {}
         """What was begun for the notes of a hub before its cases were there."""
+        self._there: dict[CaseKey, tuple[Note, ...]] = {}
+        """What is in hand and in no loader yet: few who have it ask for it again."""
 
     @made_once
     def _notes(self) -> Loader[CaseKey, tuple[Note, ...]]:
@@ -68,6 +70,9 @@ class NoteReads:
         self, wanted: Sequence[tuple[CaseKey, Position | None]], first: int, *, include_system: bool
     ) -> list[Listing[Note] | BaseException]:
         """Return a page of the notes of each case, or why it has none."""
+        for key, notes in self._there.items():
+            self._notes.prime(key, notes)
+        self._there.clear()
         found = await self._notes.load_many([key for key, _ in wanted])
         return _pages(found, wanted, first, include_system)
 
@@ -88,9 +93,9 @@ class NoteReads:
         if found is None:
             return None
         self._ahead[hub_id] = None
-        for key, notes in found.items():
-            self._notes.prime(key, notes or ())
-        return [found[key] or () for key in keys]
+        notes = [found[key] or () for key in keys]
+        self._there.update(zip(keys, notes, strict=True))
+        return notes
 
     def look_ahead(self, hub_id: str, cases: int, meanwhile: str) -> None:
         """Begin what so many cases of a hub will need whose notes are going to be asked for.

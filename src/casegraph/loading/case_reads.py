@@ -16,7 +16,7 @@ import msgspec
 from casegraph.errors import InvalidArgument, UpstreamNotFound
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.cases import CasesById
-from casegraph.loading.access.cost import Need, NeedKind
+from casegraph.loading.access.cost import Need, NeedKind, Path
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.per_hub import by_hub
 from casegraph.loading.access.planning import Access
@@ -29,7 +29,7 @@ from casegraph.loading.listing import Listing, Position, known, row_numbers, sli
 from casegraph.loading.loader import Loader, each, one_by_one
 from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
-from casegraph.transport.allowance import reserving
+from casegraph.transport.allowance import reserve, reserving
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
 from casegraph.upstreams.action_management.records import Case, CasePage, Note
 from casegraph.upstreams.decode import Shape, encode
@@ -100,10 +100,13 @@ class CaseReads:
     def _case_pages(self) -> "Loader[_CasePageKey, CasePage]":
         return Loader(one_by_one(self._ask_case_page))
 
-    async def case(self, key: CaseKey, *, detailed: bool = False) -> Case | None:
+    async def case(
+        self, key: CaseKey, *, detailed: bool = False, alone: bool = False
+    ) -> Case | None:
         """Return a case in whatever form is in hand, or ask for it.
 
         `detailed` says that details will be wanted; a list that leaves them out is then not asked.
+        `alone` says that the request wants no other case just now.
         """
         if not detailed:
             return await self._cases.load(key)
@@ -111,18 +114,21 @@ class CaseReads:
         in_hand = self._cases.at_once(key)
         if in_hand is not None or _bad(key) is not None:
             return await self._cases.load(key)
-        # No list is asked for it, so there is no choice to be made: one loader less, 8 µs.
-        case = await self._details.load(key)
+        # No list is asked for it, so there is no choice to be made: one loader less, 9 µs. Where
+        # nothing else is asked there is nothing to be asked together either: the other one less.
+        case = await (self._ask_alone(key) if alone else self._details.load(key))
         self._cases.prime(key, case)
         return case
 
-    async def case_by_id(self, key: CaseKey, *, detailed: bool = True) -> Case | None:
-        """Return a case that a client named; None where its hub has none by this id.
+    async def case_by_id(
+        self, key: CaseKey, *, detailed: bool = True, alone: bool = False
+    ) -> Case | None:
+        """Return a case that a client named, as `case` does; None where its hub has none such.
 
         Raises UpstreamNotFound when it is the hub that is missing: the vendor answers both alike.
         Links use `case`, because they try hubs that need not hold the case.
         """
-        case = await self.case(key, detailed=detailed)
+        case = await self.case(key, detailed=detailed, alone=alone)
         if case is None:
             await self._need_program(key.hub_id, "case")
         return case
@@ -283,9 +289,18 @@ class CaseReads:
 
     @reserving
     async def _ask_details(self, keys: Sequence[CaseKey]) -> Results[CaseKey, Case | None]:
-        known_now = self._access.known(UPSTREAM, "case")
-        self._access.plan(Need(NeedKind.DETAILS, len(keys)), known_now)
+        self._plan_details(len(keys))
         return await each(self._ask_one, keys)
+
+    @reserving
+    async def _ask_alone(self, key: CaseKey) -> Case | None:
+        self._plan_details(1)
+        return await self._ask_one(key)
+
+    def _plan_details(self, cases: int) -> None:
+        """Set the calls aside: there is no choice to be made, one for each is the only way."""
+        reserve(cases)
+        self._access.tell(Need(NeedKind.DETAILS, cases), Path.DIRECT)
 
     async def _ask_one(self, key: CaseKey) -> Case | None:
         client = self._sources.action_management

@@ -7,6 +7,7 @@ Invariant: made at most once for an instance, in whose `vars` it stands from the
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Generic, TypeVar, overload
 
 V = TypeVar("V")
@@ -33,3 +34,10 @@ class made_once(Generic[V]):  # noqa: N801  a decorator, like `property`
             return self
         value = vars(instance)[self._name] = self._make(instance)
         return value
+
+
+@cache
+def made_names(kind: type) -> tuple[str, ...]:
+    """Return the names of a class's attributes that are made once."""
+    found = (vars(base).items() for base in kind.__mro__)
+    return tuple(name for each in found for name, value in each if isinstance(value, made_once))

@@ -46,8 +46,7 @@ WALK_PAGES = 20
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class RatingKey:
+class RatingKey(Struct, frozen=True):
     """One rating of one case."""
 
     case_id: str
@@ -116,6 +115,8 @@ class RatingReads:
         self._sources = sources
         self._access = access
         self._asking = asking
+        self._brought: list[tuple[str, Rows]] = []
+        """Ratings in hand by their cases, and in no loader yet: few ask for one by its ids."""
 
     @made_once
     def _ratings(self) -> Loader[RatingKey, Rating | None]:
@@ -135,6 +136,10 @@ class RatingReads:
 
     async def rating(self, key: RatingKey) -> Rating | None:
         """Return one rating."""
+        for case_id, rows in self._brought:
+            for rating in rows.ratings:
+                self._ratings.prime(RatingKey(case_id, str(rating.rating_id)), rating)
+        self._brought.clear()
         return await self._ratings.load(key)
 
     async def by_hash(self, case_id: str, hash_: str) -> Rating | None:
@@ -288,8 +293,9 @@ class RatingReads:
             self._rows_of,
         )
         found = await ways.read(keys)
-        for case_id, rows in found.items():
-            self._prime(case_id, rows)
+        self._brought += (
+            (case_id, rows) for case_id, rows in found.items() if isinstance(rows, Rows)
+        )
         return found
 
     def _rows_in_memory(self, case_id: str) -> Rows | None:
@@ -298,13 +304,10 @@ class RatingReads:
         reading = self._access.kept.at_once(OF_CASE, (case_id,), fetch, self._asking)
         if reading is None:
             return None
-        self._prime(case_id, reading.value)
-        return NO_ROWS if reading.value is None else reading.value
-
-    def _prime(self, case_id: str, rows: Rows | BaseException | None) -> None:
-        """Let each rating that has come be found by its ids."""
-        for rating in rows.ratings if isinstance(rows, Rows) else ():
-            self._ratings.prime(RatingKey(case_id, str(rating.rating_id)), rating)
+        if reading.value is None:
+            return NO_ROWS
+        self._brought.append((case_id, reading.value))
+        return reading.value
 
     async def _rows_of(self, case_id: str) -> Rows | None:
         try:

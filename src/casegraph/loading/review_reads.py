@@ -6,7 +6,7 @@ cases come by the feed of changes where there is one.
 Invariant: an entry that does not exist is None, one that could not be asked is an error.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -125,6 +125,9 @@ class ReviewReads:
         self._began = access.kept.now()
         self._since: dict[str, datetime | None] = {}
         self._has_looked = False
+        self._there: dict[str, Rows] = {}
+        self._brought: list[Rows] = []
+        """What is in hand and in no loader yet: few who have it ask for it by key again."""
         self._ahead: Boarding | None = None
         """What was begun for the reviews of cases before these were there."""
 
@@ -142,6 +145,10 @@ class ReviewReads:
 
     async def entry(self, review_entry_id: str) -> ReviewEntry | None:
         """Return one entry."""
+        for rows in self._brought:
+            for entry in rows.entries:
+                self._entries.prime(str(entry.review_entry_id), entry)
+        self._brought.clear()
         return await self._entries.load(review_entry_id)
 
     async def of_cases(
@@ -153,6 +160,9 @@ class ReviewReads:
         """Return a page of the entries of each case, or why it has none."""
         for origin, case_id, _ in wanted:
             self._note_opening(origin, case_id)
+        for key, its in self._there.items():
+            self._of_case.prime(key, its)
+        self._there.clear()
         found = await self._of_case.load_many([case_id for _, case_id, _ in wanted])
         return self._paged(found, wanted, status, first)
 
@@ -173,9 +183,8 @@ class ReviewReads:
         if rows is None:
             return None
         self._ahead = None
-        for key, its in rows.items():
-            self._of_case.prime(key, its)
-        self._prime(rows)
+        self._there.update(rows)
+        self._brought += rows.values()
         return self._paged([rows[case_id] for _, case_id, _ in wanted], wanted, status, first)
 
     def _paged(
@@ -325,7 +334,7 @@ class ReviewReads:
         read, ahead = self._read_of_cases(), self._ahead
         self._ahead = None
         found = await read_by_feed(self._access, self._asking, read, self._feed(), keys, ahead)
-        self._prime(found)
+        self._brought += (rows for rows in found.values() if isinstance(rows, Rows))
         return found
 
     def _read_of_cases(self) -> FeedRead[str, ReviewEntry, Rows]:
@@ -341,12 +350,6 @@ class ReviewReads:
             since=self._began,
             swept=lambda: reviews_of(self._sources, self._asking.scope, self._access.kept.now),
         )
-
-    def _prime(self, found: Mapping[str, Rows | BaseException]) -> None:
-        """Let each entry that has come be found by its id."""
-        for rows in found.values():
-            for entry in rows.entries if isinstance(rows, Rows) else ():
-                self._entries.prime(str(entry.review_entry_id), entry)
 
     def _feed(self) -> Feed[ReviewEntry] | None:
         feeds = self._access.feeds

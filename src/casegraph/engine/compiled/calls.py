@@ -27,6 +27,7 @@ class Calls:
 
     __slots__ = (
         "_arguments",
+        "_around",
         "_background",
         "_placeless",
         "_request",
@@ -48,6 +49,8 @@ class Calls:
         self._shared: dict[int, Mapping[str, Any]] = {}
         self._request: tuple[Any, ...] | None = None
         self._placeless: dict[int, GraphQLResolveInfo[Any]] = {}
+        self._around: tuple[Shape, Entry | None, Indexes, Path | None] | None = None
+        """Where the last object stands that a path was made for: its fields come one by one."""
         self._background: set[asyncio.Future[Any]] = set()
 
     def called(self, step: Step, parent: Any, entry: Entry | None, indexes: Indexes) -> Any:
@@ -148,18 +151,21 @@ class Calls:
         return self.info(step, entry, indexes[: len(indexes) - shape.lists])
 
     def _path(self, step: Step, entry: Entry | None, indexes: Indexes) -> Path:
-        if step.owner.shape is None:
+        owner = step.owner.shape
+        if owner is None:
             return Path(None, step.key, step.owner.type.name)
-        path: Path | None = None
-        keys = [*traced(step.owner.shape, entry, indexes)]
-        for shape, key in reversed(keys):
-            name = shape.step.owner.type.name if isinstance(key, str) else None
-            path = Path(path, key, name)
-        return Path(path, step.key, step.owner.type.name)
+        last = self._around
+        if last is None or last[0] is not owner or last[1] is not entry or last[2] != indexes:
+            path: Path | None = None
+            for shape, key in reversed([*traced(owner, entry, indexes)]):
+                name = shape.step.owner.type.name if isinstance(key, str) else None
+                path = Path(path, key, name)
+            last = self._around = (owner, entry, indexes, path)
+        return Path(last[3], step.key, step.owner.type.name)
 
     def release(self) -> None:
         """Let go of what would keep all of this alive until the collector of cycles comes by."""
-        self._request = None
+        self._request = self._around = None
         self._placeless.clear()
 
     def _track(self, values: Sequence[Any]) -> None:

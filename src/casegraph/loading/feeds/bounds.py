@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 from casegraph.loading.ledger import Provenance
 
 Row = TypeVar("Row")
@@ -95,8 +97,7 @@ class FeedView:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FeedKey:
+class FeedKey(Struct, frozen=True):
     """A case in the upstream of the feed, its id in normal form.
 
     `since` is when the case was opened, None where that is not known: a feed with a window knows
@@ -107,8 +108,7 @@ class FeedKey:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FeedAnswer(Generic[Row]):
+class FeedAnswer(Struct, Generic[Row], frozen=True):
     """The rows of those keys that the feed is complete for; a key without rows has an empty tuple.
 
     A key that is missing here must be asked directly: its absence says nothing about its rows.
