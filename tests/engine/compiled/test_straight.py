@@ -205,7 +205,7 @@ async def test_what_is_computed_is_asked_for_once(rows_schema: GraphQLSchema) ->
         assert (result.data, result.errors) == ({"rows": [{"number": 8}, {"number": 8}]}, None)
 
 
-async def calls_of_code(engine: CompiledEngine, rows: list[Any]) -> list[str]:
+async def calls_of_code(engine: CompiledEngine, rows: list[Any], query: str = QUERY) -> list[str]:
     """Return the generated functions that are called for an answer."""
     called: list[str] = []
 
@@ -216,7 +216,7 @@ async def calls_of_code(engine: CompiledEngine, rows: list[Any]) -> list[str]:
     before = sys.getprofile()
     sys.setprofile(profile)
     try:
-        result = await engine.run(Operation(QUERY), rows)
+        result = await engine.run(Operation(query), rows)
     finally:
         sys.setprofile(before)
     assert result.errors is None

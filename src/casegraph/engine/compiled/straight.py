@@ -2,13 +2,15 @@
 
 A list of rows whose selected fields are all attributes is most of what a large answer is made of.
 Such a list is tried with code that gives up at the first value that is odd in any way; then the
-exact code goes through the same list from its beginning. An object of eight fields takes 520 ns
-instead of 700 (100 cases with everything in them, a quiet core).
+exact code goes through the same list from its beginning. Where the class of its objects says what
+they hold (`checks`), text and booleans are not even looked at. An object of eight fields takes
+415 ns in place of 560, and 315 where nothing is looked at (400 of them in 100 cases, each with its
+share of its case, the least of 150 rounds on one core).
 Invariants: attributes are read straight only where reading them is known to do nothing else, so
 that they may be read twice; straight code tells nothing and begins nothing, it only returns.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from inspect import getattr_static
 from types import MemberDescriptorType
 from typing import Any, NoReturn
@@ -16,7 +18,7 @@ from typing import Any, NoReturn
 from graphql import GraphQLEnumType, Undefined
 from graphql.pyutils.is_awaitable import is_awaitable
 
-from casegraph.engine.compiled.checks import CHECKS, TEXTS, is_known
+from casegraph.engine.compiled.checks import CHECKS, TEXTS, holds, is_known, needs_no_check
 from casegraph.engine.compiled.classes import Classes, Known
 from casegraph.engine.compiled.complete import as_member
 from casegraph.engine.compiled.fields import Way
@@ -38,23 +40,46 @@ def odd(_value: object) -> NoReturn:
 
 
 class Source:
-    """The one class whose objects straight code reads for a selection, once it is known."""
+    """The one class whose objects straight code reads for a selection, once it is known.
 
-    __slots__ = ("_attributes", "_known", "_looked_at", "kind")
+    `attributes` are those that it reads; `bare` are leaves, with the classes whose values need no
+    check. `is_bare` is unset where the class does not say that they hold nothing else.
+    """
 
-    def __init__(self, known: Known, attributes: tuple[str, ...]) -> None:
+    __slots__ = ("_attributes", "_bare", "_known", "_tried", "is_bare", "kind")
+
+    def __init__(
+        self,
+        known: Known,
+        attributes: tuple[str, ...],
+        bare: tuple[tuple[str, frozenset[type]], ...],
+    ) -> None:
         self._known = known
         self._attributes = attributes
-        self._looked_at: type | None = None
+        self._bare = bare
+        self._tried: set[int] = set()
         self.kind: type | None = None
+        self.is_bare = True
 
-    def look(self) -> None:
-        """Take the class that the exact code has met first, if reading it does nothing else."""
-        first = self._known.first
-        if first is not self._looked_at:
-            self._looked_at = first
-            if first is not None and self._is_read_straight(first):
-                self.kind = first
+    def look(self, met: Iterable[int] | None = None) -> None:
+        """Take a class that the exact code has met, if reading it does nothing else.
+
+        `met` are the ids of the classes in hand, or else all that are known are looked at. It is
+        the first of those that need no checks, or else the first: records that hold an error are of
+        a class of their own, which may have come before the others.
+        """
+        for each in self._known if met is None else met:
+            if self.kind is not None and self.is_bare:
+                return
+            if each in self._known and each not in self._tried:
+                self._tried.add(each)
+                self._try(self._known[each])
+
+    def _try(self, kind: type) -> None:
+        if self._is_read_straight(kind):
+            is_bare = all(holds(kind, name, classes) for name, classes in self._bare)
+            if is_bare or self.kind is None:
+                self.kind, self.is_bare = kind, is_bare
 
     def _is_read_straight(self, kind: type) -> bool:
         return all(
@@ -121,6 +146,7 @@ class StraightWriter:
     def list_of(self, shape: Shape, at: str, exact: str) -> str:
         """Return the name of what makes a list, by `exact`, an expression of `c`, if it must."""
         name, reader = f"w{shape.number}", self._reader(shape)
+        item, *inner = _objects(_item(shape))
         self.functions.append(
             "\n".join(
                 [
@@ -130,7 +156,8 @@ class StraightWriter:
                     "    except Exception:",
                     "        pass",
                     f"    o = {exact}",
-                    *(f"    {self._source(each)}.look()" for each in _objects(_item(shape))),
+                    f"    {self._source(item)}.look(map(id, map(type, c)))",
+                    *(f"    {self._source(each)}.look()" for each in inner),
                     "    return o",
                 ]
             )
@@ -142,25 +169,28 @@ class StraightWriter:
         name, item = f"m{shape.number}", _item(shape)
         if shape.number not in self._written:
             self._written.add(shape.number)
-            kinds = [f"    {_kind(each)} = {self._source(each)}.kind" for each in _objects(item)]
-            self.functions.append(
-                "\n".join(
-                    [
-                        f"def {name}(c):  # {shape.step.name}, straight",
-                        *kinds,
-                        "    o = []",
-                        "    put = o.append",
-                        "    for x in c:",
-                        f"        if type(x) is not {_kind(item)}:",
-                        "            B(x)",
-                        f"        put({self._row(item)}(",
-                        *(f"            {each}" for each in self._members(item, "x")),
-                        "        ))",
-                        "    return o",
-                    ]
-                )
-            )
+            objects = list(_objects(item))
+            lines = [
+                f"def {name}(c):  # {shape.step.name}, straight",
+                *(f"    {_kind(each)} = {self._source(each)}.kind" for each in objects),
+                "    o = []",
+            ]
+            if any(map(_bare, objects)):
+                is_bare = " and ".join(f"{self._source(each)}.is_bare" for each in objects)
+                lines += [f"    if {is_bare}:"]
+                lines += (f"    {line}" for line in self._loop(item, is_bare=True))
+            self.functions.append("\n".join([*lines, *self._loop(item, is_bare=False)]))
         return name
+
+    def _loop(self, item: Shape, *, is_bare: bool) -> Iterator[str]:
+        yield "    for x in c:"
+        yield f"        if type(x) is not {_kind(item)}:"
+        yield "            B(x)"
+        # Python runs `o.append(...)` faster than a bound `append`, and than a comprehension.
+        yield f"        o.append({self._row(item)}("
+        yield from (f"            {each}" for each in self._members(item, "x", is_bare=is_bare))
+        yield "        ))"
+        yield "    return o"
 
     def _source(self, shape: Shape) -> str:
         selection = _only(shape)
@@ -168,7 +198,8 @@ class StraightWriter:
         if name is None:
             read = [each for each in selection.steps if each.source.way is Way.READ]
             known = self._classes.of(shape.type.name)
-            source = Source(known, tuple(each.source.attribute for each in read))
+            attributes = tuple(each.source.attribute for each in read)
+            source = Source(known, attributes, _bare(shape))
             name = self._sources[selection.number] = self._constant(f"q{selection.number}", source)
         return name
 
@@ -176,38 +207,36 @@ class StraightWriter:
         selection = _only(shape)
         return self._constant(f"R{selection.number}", row_class(selection.keys))
 
-    def _members(self, shape: Shape, value: str) -> Iterator[str]:
-        """Write what an object is made of."""
+    def _members(self, shape: Shape, value: str, *, is_bare: bool) -> Iterator[str]:
+        """Write what an object is made of; `is_bare` leaves out the checks that may be."""
         selection = _only(shape)
         for step in selection.steps:
             if step.source.way is Way.TYPENAME:
                 text = self._constant(f"t{step.number}", selection.type.name)
             else:
-                text = self._value(step.shape, f"{value}.{step.source.attribute}")
+                text = self._value(step.shape, f"{value}.{step.source.attribute}", is_bare=is_bare)
             yield f"{text},"
 
-    def _value(self, shape: Shape, read: str) -> str:
-        name = "a" if shape.kind is Kind.LEAF else f"x{shape.number}"
-        null = f"None if {name} is None else " if shape.is_nullable else ""
-        otherwise = f"{null}B({name})"
+    def _value(self, shape: Shape, read: str, *, is_bare: bool) -> str:
         if shape.kind is Kind.LEAF:
-            return self._leaf(shape, read, otherwise)
+            return read if is_bare and _unchecked(shape) else self._leaf(shape, read)
+        name = f"x{shape.number}"
+        otherwise = f"{f'None if {name} is None else ' if shape.is_nullable else ''}B({name})"
         if shape.kind is Kind.LIST:
             is_list = f"type({name} := {read}) is tuple or type({name}) is list"
             return f"{self._reader(shape)}({name}) if {is_list} else {otherwise}"
-        made = f"{self._row(shape)}({' '.join(self._members(shape, name))})"
+        made = f"{self._row(shape)}({' '.join(self._members(shape, name, is_bare=is_bare))})"
         return f"{made} if type({name} := {read}) is {_kind(shape)} else {otherwise}"
 
-    def _leaf(self, shape: Shape, read: str, otherwise: str) -> str:
+    def _leaf(self, shape: Shape, read: str) -> str:
         kind = shape.type
+        null = f"None if (a := {read}) is None else " if shape.is_nullable else ""
+        value = "a" if shape.is_nullable else read
         if isinstance(kind, GraphQLEnumType):
-            names = self._constant(f"n_{kind.name}", enum_names(kind))
-            return f"n if (n := {names}.get(id(a := {read}))) is not None else {otherwise}"
+            return f"{null}{self._constant(f'n_{kind.name}', enum_names(kind))}[id({value})]"
         check = CHECKS.get(kind.name)
         if check is None:
             printer = scalar_reader(shape, self._classes.of(kind.name))
-            null = f"None if (a := {read}) is None else " if shape.is_nullable else ""
-            value = "a" if shape.is_nullable else read
             return f"{null}{self._constant(f'u{shape.number}', printer)}({value})"
         if shape.is_nullable:
             check = f"{{v}} is None or {check}"
@@ -228,6 +257,21 @@ def _objects(shape: Shape) -> Iterator[Shape]:
     for step in _only(shape).steps:
         if step.source.way is Way.READ and step.shape.kind is Kind.OBJECT:
             yield from _objects(step.shape)
+
+
+def _bare(shape: Shape) -> tuple[tuple[str, frozenset[type]], ...]:
+    """Return the leaves of an object whose check may be left out, and for which classes."""
+    return tuple(
+        (step.source.attribute, classes)
+        for step in _only(shape).steps
+        if step.source.way is Way.READ and (classes := _unchecked(step.shape)) is not None
+    )
+
+
+def _unchecked(shape: Shape) -> frozenset[type] | None:
+    if shape.kind is not Kind.LEAF:
+        return None
+    return needs_no_check(shape.type.name, is_nullable=shape.is_nullable)
 
 
 def _kind(shape: Shape) -> str:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from casegraph.upstreams.declared import as_declared
 from casegraph.upstreams.decode import Id, Instant, Record
 
 Told: TypeAlias = UnsetType | None
@@ -34,6 +35,7 @@ class ProgramListType(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
+@as_declared()
 class User(Record, frozen=True):
     """An end user as embedded in cases and notes (contract §5.4)."""
 
@@ -42,6 +44,7 @@ class User(Record, frozen=True):
     is_active: bool | None = field(name="isActive", default=None)
 
 
+@as_declared(but=("hub_id",))
 class ListValue(Record, frozen=True):
     """One chosen item of a case's lists (contract §5.3)."""
 
@@ -56,6 +59,7 @@ class ListValue(Record, frozen=True):
     hub_id: str = ""
 
 
+@as_declared(but=("hub_id",))
 class CaseRole(Record, frozen=True):
     """Who is assigned to a case in one role (contract §5.4)."""
 
@@ -65,6 +69,7 @@ class CaseRole(Record, frozen=True):
     hub_id: str = ""
 
 
+@as_declared()
 class DataField(Record, frozen=True):
     """One piece of survey data copied into a case (contract §5.5)."""
 
@@ -74,6 +79,7 @@ class DataField(Record, frozen=True):
     question_name: str | None = field(name="questionName", default=None)
 
 
+@as_declared()
 class CaseSource(Record, frozen=True):
     """The survey response that a case came from (contract §5.6)."""
 
@@ -82,6 +88,7 @@ class CaseSource(Record, frozen=True):
     source_id: Id | None = field(name="sourceId", default=None)
 
 
+@as_declared(but=("hub_id", "detailed"))
 class Case(Record, frozen=True):
     """A case, from a list or from its details; `detailed` says which (contract §5.2)."""
 
@@ -107,6 +114,7 @@ class Case(Record, frozen=True):
     detailed: bool = False
 
 
+@as_declared(but=("hub_id",))
 class Note(Record, frozen=True):
     """A note on a case; system notes have neither authors nor a modified date (contract §5.7)."""
 
@@ -121,6 +129,7 @@ class Note(Record, frozen=True):
     hub_id: str = ""
 
 
+@as_declared()
 class SubCategory(Record, frozen=True):
     """A finer choice below a category item (contract §5.8)."""
 
@@ -128,6 +137,7 @@ class SubCategory(Record, frozen=True):
     name: str | None = None
 
 
+@as_declared()
 class ProgramListItem(Record, frozen=True):
     """One choice of a program list; belongs to the list it stands in, whatever its listId says."""
 
@@ -138,6 +148,7 @@ class ProgramListItem(Record, frozen=True):
     sub_categories: tuple[SubCategory, ...] | None = field(name="subCategories", default=())
 
 
+@as_declared(but=("hub_id",))
 class ProgramList(Record, frozen=True):
     """A list of choices of the hub's program (contract §5.8)."""
 
@@ -150,6 +161,7 @@ class ProgramList(Record, frozen=True):
     hub_id: str = ""
 
 
+@as_declared(but=("hub_id",))
 class Role(Record, frozen=True):
     """A role that people can have on cases of the hub (contract §5.9)."""
 
@@ -159,6 +171,7 @@ class Role(Record, frozen=True):
     hub_id: str = ""
 
 
+@as_declared()
 class Hub(Record, frozen=True):
     """A hub that this gateway's credentials may see (contract §8)."""
 

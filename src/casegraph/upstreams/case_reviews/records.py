@@ -11,6 +11,7 @@ from enum import Enum
 
 from msgspec import field
 
+from casegraph.upstreams.declared import as_declared
 from casegraph.upstreams.decode import Id, Instant, Record
 
 
@@ -28,12 +29,14 @@ class ReviewStatus(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
+@as_declared()
 class CaseReference(Record, frozen=True):
     """The case as nested in an entry."""
 
     case_id: Id | None = field(name="id", default=None)
 
 
+@as_declared()
 class Reviewer(Record, frozen=True):
     """The person an entry is assigned to."""
 
@@ -43,6 +46,7 @@ class Reviewer(Record, frozen=True):
     full_name: str | None = field(name="name", default=None)
 
 
+@as_declared()
 class Review(Record, frozen=True):
     """The question set that an entry answers."""
 
@@ -50,6 +54,7 @@ class Review(Record, frozen=True):
     name: str | None = None
 
 
+@as_declared()
 class ReviewAnswer(Record, frozen=True):
     """One answered question."""
 
@@ -60,6 +65,7 @@ class ReviewAnswer(Record, frozen=True):
     score: float | None = None
 
 
+@as_declared(but=("asked_case_id",))
 class ReviewEntry(Record, frozen=True):
     """One review of one case."""
 

@@ -10,6 +10,7 @@ from enum import Enum
 
 from msgspec import field
 
+from casegraph.upstreams.declared import as_declared
 from casegraph.upstreams.decode import Id, Instant, Record
 
 
@@ -25,6 +26,7 @@ class CustomerCaseStatus(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
+@as_declared()
 class Author(Record, frozen=True):
     """Who wrote a piece of social content."""
 
@@ -35,6 +37,7 @@ class Author(Record, frozen=True):
     is_brand_owned: bool | None = field(name="brandOwned", default=None)
 
 
+@as_declared()
 class Interaction(Record, frozen=True):
     """One piece of social content on a case."""
 
@@ -47,6 +50,7 @@ class Interaction(Record, frozen=True):
     author: Author | None = None
 
 
+@as_declared()
 class CustomField(Record, frozen=True):
     """A field that the company declared for its own CRM; the value as text."""
 
@@ -54,6 +58,7 @@ class CustomField(Record, frozen=True):
     value: str | None
 
 
+@as_declared(but=("asked_customer_id",))
 class CustomerCase(Record, frozen=True):
     """A case of a customer in the company's CRM."""
 

@@ -11,6 +11,7 @@ from enum import Enum
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from casegraph.upstreams.declared import as_declared
 from casegraph.upstreams.decode import Id, Instant, Record
 
 
@@ -26,12 +27,14 @@ class RatingScore(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
+@as_declared()
 class CaseReference(Record, frozen=True):
     """The case that a rating belongs to."""
 
     case_id: Id | None = field(name="id", default=None)
 
 
+@as_declared()
 class RatingUser(Record, frozen=True):
     """A customer or an agent in the ratings system."""
 
@@ -39,6 +42,7 @@ class RatingUser(Record, frozen=True):
     full_name: str | None = None
 
 
+@as_declared()
 class RatingTeam(Record, frozen=True):
     """A team of agents in the ratings system."""
 
@@ -46,6 +50,7 @@ class RatingTeam(Record, frozen=True):
     title: str | None = None
 
 
+@as_declared(but=("asked_case_id",))
 class Rating(Record, frozen=True):
     """One answer of a customer to the question how the case went."""
 
@@ -90,6 +95,7 @@ class RatingStatus(Enum):
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
+@as_declared()
 class CaseSummary(Record, frozen=True):
     """The rating of a case in one word, without id, comment or time."""
 
