@@ -24,7 +24,7 @@ class App:
         self.was_told = threading.Event()
         self.asks_late = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
         """Wait until the client is gone; answers nothing."""
         if scope["type"] != "http":
             return

@@ -133,33 +133,50 @@ def _read(kind: type, body: Any) -> Any:
     return Shape(kind).read(msgspec.json.encode(body), _WHERE)
 
 
+def _all(held: dict[CaseKey, Any]) -> Callable[[Sequence[CaseKey]], Any]:
+    async def batch(keys: Sequence[CaseKey]) -> dict[CaseKey, Any]:
+        return {key: held[key] for key in keys}
+
+    return batch
+
+
+class HandNotes:
+    """The notes of one request, through a loader as the real ones."""
+
+    def __init__(self, hand: InHand) -> None:
+        self._notes: Loader[CaseKey, tuple[Any, ...]] = Loader(_all(hand.notes_by))
+
+    def look_ahead(self, *_: Any) -> None:
+        """Begin nothing: all is in hand."""
+
+    def of_cases_at_once(self, *_: Any, **__: Any) -> None:
+        """Return that they have to be waited for."""
+
+    async def of_cases(self, wanted: Sequence[Any], first: int, **_: Any) -> list[Any]:
+        """Return pages of several cases' notes."""
+        found = await self._notes.load_many([key for key, _ in wanted])
+        return paged(found, wanted, lambda rows, at: slice_after(rows, _note_id, first, at[1]))
+
+
 class HandReads:
     """The reads of one request, through loaders as the real ones."""
 
     def __init__(self, hand: InHand) -> None:
         self._hand = hand
         self.cases = self.ratings = self.links = self
-        self._notes: Loader[CaseKey, tuple[Any, ...]] = Loader(self._all(hand.notes_by))
-        self._ratings: Loader[CaseKey, tuple[Any, ...]] = Loader(self._all(hand.ratings_by))
-
-    def _all(self, held: dict[CaseKey, Any]) -> Callable[[Sequence[CaseKey]], Any]:
-        async def batch(keys: Sequence[CaseKey]) -> dict[CaseKey, Any]:
-            return {key: held[key] for key in keys}
-
-        return batch
+        self.notes = HandNotes(hand)
+        self._ratings: Loader[CaseKey, tuple[Any, ...]] = Loader(_all(hand.ratings_by))
 
     async def case_list(self, _hub: str, query: Any, _chosen: Any, _after: Any) -> Listing[am.Case]:
         """Return a page of the cases."""
         return slice_after(self._hand.rows, _case_id, query.top, None)
 
-    async def notes_of(self, wanted: Sequence[Any], first: int, **_: Any) -> list[Any]:
-        """Return pages of several cases' notes."""
-        found = await self._notes.load_many([key for key, _ in wanted])
-        return paged(found, wanted, lambda rows, at: slice_after(rows, _note_id, first, at[1]))
-
     def external_id(self, case: am.Case, _system: Any) -> str:
         """Return the case's number everywhere."""
         return str(case.case_id)
+
+    def of_cases_at_once(self, *_: Any) -> None:
+        """Return that they have to be waited for."""
 
     async def of_cases(self, wanted: Sequence[Any], _score: Any, first: int) -> list[Any]:
         """Return pages of several cases' ratings."""
