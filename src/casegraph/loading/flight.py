@@ -10,7 +10,7 @@ identity, another scope) must not share a key: the key is all this module knows.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -114,7 +114,7 @@ class SingleFlight:
     def _land(self, key: Hashable, flight: "_Flight", task: "asyncio.Task[_Outcome]") -> None:
         self._tasks.discard(task)
         self._drop(key, flight)
-        for waking in flight.waking:
+        for waking in flight.waking or ():
             _wake(waking)
 
     def _abandon(self, key: Hashable, flight: "_Flight") -> None:
@@ -187,8 +187,8 @@ class Boarding:
 class _Flight:
     task: "asyncio.Task[_Outcome]"
     waiters: int = 0
-    waking: dict[asyncio.Future[None], None] = field(default_factory=dict)
-    """Those who wait just now, in the order in which they came and are woken."""
+    waking: dict[asyncio.Future[None], None] | None = None
+    """Those who wait just now, in the order in which they came and are woken; None for nobody."""
 
     async def waited_for(self, seconds: float | None) -> None:
         """Return when the call has ended, or after so many seconds.
@@ -197,12 +197,15 @@ class _Flight:
         """
         loop = self.task.get_loop()
         waking = loop.create_future()
-        self.waking[waking] = None
+        waiting = self.waking
+        if waiting is None:
+            waiting = self.waking = {}
+        waiting[waking] = None
         timer = None if seconds is None else loop.call_later(seconds, _wake, waking)
         try:
             await waking
         finally:
-            del self.waking[waking]
+            del waiting[waking]
             if timer is not None:
                 timer.cancel()
 

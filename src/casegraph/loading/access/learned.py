@@ -8,7 +8,7 @@ Invariant: bounded; scopes never mix; what is old is forgotten.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TypeVar
 
@@ -40,15 +40,29 @@ class _Latency(Struct, frozen=True, gc=False):
     seconds: float
     at: float
     """When the last one was seen."""
-    beside: "_Beside | None"
-    """What had been seen last by then; None where nothing had."""
+    beside: str | None
+    """Another operation, which had been seen last by then; None where none had."""
+    beside_seconds: float
+    """How long that took then."""
 
 
-class _Beside(Struct, frozen=True, gc=False):
-    """Another operation and how long its calls took."""
+class _Latencies:
+    """Those of one upstream, by operation."""
 
-    operation: str
-    seconds: float
+    __slots__ = ("newest", "of")
+
+    def __init__(self, newest: str) -> None:
+        self.of: dict[str, _Latency] = {}
+        self.newest = newest
+        """The operation that was seen last."""
+
+    def beside(self, operation: str) -> tuple[str | None, float]:
+        """Return which other operation was seen last, and how long that takes."""
+        name: str | None = self.newest
+        if name == operation:
+            before = self.of.get(operation)
+            name = None if before is None else before.beside
+        return (None, 0.0) if name is None else (name, self.of[name].seconds)
 
 
 class Learned:
@@ -56,20 +70,23 @@ class Learned:
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._latencies: dict[str, dict[str, _Latency]] = {}
-        """By upstream and operation."""
+        self._latencies: dict[str, _Latencies] = {}
+        """By upstream."""
         self._totals: OrderedDict[Parts, tuple[int, float]] = OrderedDict()
         self._shares: OrderedDict[Parts, tuple[float, float]] = OrderedDict()
         self._ranks: OrderedDict[Parts, tuple[list[tuple[int, int]], float]] = OrderedDict()
 
     def took(self, upstream: str, operation: str, seconds: float) -> None:
         """Learn how long one attempt on the wire took, waits in front of it left out."""
-        now, latencies = self._clock(), self._latencies.setdefault(upstream, {})
-        before = latencies.get(operation)
+        now, known = self._clock(), self._latencies.get(upstream)
+        if known is None:
+            known = self._latencies[upstream] = _Latencies(operation)
+        before = known.of.get(operation)
         if before is not None and now - before.at <= LATENCY_KEPT_SECONDS:
             seconds = before.seconds + WEIGHT * (seconds - before.seconds)
-        beside = _newest(latencies, operation)
-        latencies[operation] = _Latency(seconds, now, beside)
+        beside, beside_seconds = known.beside(operation)
+        known.of[operation] = _Latency(seconds, now, beside, beside_seconds)
+        known.newest = operation
 
     def latency(self, upstream: str, operation: str) -> float:
         """Return how long such a call takes; a guess before the first and long after the last.
@@ -78,20 +95,18 @@ class Learned:
         its upstream when this one was seen, has become quicker since, this one is taken to have as
         well; and it is never guessed to be slower than what the upstream answers just now.
         """
-        latencies = self._latencies.get(upstream)
-        known = None if latencies is None else latencies.get(operation)
-        if latencies is None or known is None:
+        known = self._latencies.get(upstream)
+        found = None if known is None else known.of.get(operation)
+        if known is None or found is None:
             return GUESSED_LATENCY
         oldest = self._clock() - LATENCY_KEPT_SECONDS
-        if known.at < oldest:
-            newest = _newest(latencies, operation)
-            is_recent = newest is not None and latencies[newest.operation].at >= oldest
-            return min(GUESSED_LATENCY, newest.seconds) if newest and is_recent else GUESSED_LATENCY
-        beside = known.beside
-        now = None if beside is None else latencies[beside.operation]
-        if beside is None or now is None or now.at <= known.at or now.seconds >= beside.seconds:
-            return known.seconds
-        return known.seconds * now.seconds / beside.seconds
+        if found.at < oldest:
+            newest = known.of[known.newest]
+            return min(GUESSED_LATENCY, newest.seconds) if newest.at >= oldest else GUESSED_LATENCY
+        now = None if found.beside is None else known.of[found.beside]
+        if now is None or now.at <= found.at or now.seconds >= found.beside_seconds:
+            return found.seconds
+        return found.seconds * now.seconds / found.beside_seconds
 
     def counted(self, parts: Parts, total: int | None) -> None:
         """Learn how many rows there are of something; None teaches nothing."""
@@ -149,15 +164,6 @@ class Learned:
 
     def _is_recent(self, at: float) -> bool:
         return self._clock() - at <= KEPT_SECONDS
-
-
-def _newest(latencies: Mapping[str, _Latency], but: str) -> _Beside | None:
-    """Return which operation was seen last, but for one."""
-    others = [(each.at, name) for name, each in latencies.items() if name != but]
-    if not others:
-        return None
-    name = max(others)[1]
-    return _Beside(name, latencies[name].seconds)
 
 
 def _rising(anchors: list[tuple[int, int]]) -> list[tuple[int, int]]:
