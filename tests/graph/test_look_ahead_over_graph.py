@@ -113,15 +113,22 @@ def arrived(own: Upstreams, answer: Future[Answer], *names: str) -> None:
 
 
 @contextmanager
-def asked(gateway: Gateway, own: Upstreams, query: str, **said: str) -> Iterator[Future[Answer]]:
-    """Ask in another thread, and wait for the answer when the context ends."""
-    with ThreadPoolExecutor(1) as pool:
+def asked(
+    gateway: Gateway, own: Upstreams, query: str, holding: str | None = None, **said: str
+) -> Iterator[Future[Answer]]:
+    """Ask in another thread, and wait for the answer when the context ends.
+
+    Until then calls of the operation `holding` hang, from before the query is asked.
+    """
+    with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+        if holding is not None:
+            stack.enter_context(held(own, action_management=holding))
         yield pool.submit(ask, gateway, own, query, **said)
 
 
 def while_held(gateway: Gateway, own: Upstreams, query: str, operation: str) -> Any:
     """Return the data of an answer whose refreshes have come while its cases were held."""
-    with asked(gateway, own, query) as answer, held(own, action_management=operation):
+    with asked(gateway, own, query, operation) as answer:
         arrived(own, answer, f"action_management.{operation}", *REFRESHES)
     return answer.result().data
 
@@ -181,10 +188,7 @@ def test_only_the_link_that_is_selected_is_begun(
     fed: Gateway, own: Upstreams, link: str, refresh: str
 ) -> None:
     """One link costs one refresh, beside a link that no feed is followed for."""
-    with (
-        asked(fed, own, CASE % f"{link} customerCases {{ title }}") as answer,
-        held(own, action_management="case"),
-    ):
+    with asked(fed, own, CASE % f"{link} customerCases {{ title }}", "case") as answer:
         arrived(own, answer, "action_management.case", refresh)
         calls = own.calls()
 
@@ -221,10 +225,7 @@ def test_nothing_is_begun_for_a_link_in_doubt(
     fed: Gateway, own: Upstreams, query: str, says: str
 ) -> None:
     """A case that is not there then costs its own call only, however long that takes."""
-    with (
-        asked(fed, own, query, case=MISSING, Cache_Control=says) as answer,
-        held(own, action_management="case"),
-    ):
+    with asked(fed, own, query, "case", case=MISSING, Cache_Control=says) as answer:
         arrived(own, answer, "action_management.case")
         own.calls()  # which gives a call that should not come the time to come
 
@@ -246,7 +247,7 @@ def test_nothing_is_begun_for_a_page_in_doubt(
     fed: Gateway, own: Upstreams, plain: Gateway, query: str
 ) -> None:
     """While the list is read for what may have no rows, nothing else is asked."""
-    with asked(fed, own, query) as answer, held(own, action_management="case_query"):
+    with asked(fed, own, query, "case_query") as answer:
         arrived(own, answer, "action_management.case_query")
         calls = own.calls()
 
@@ -257,7 +258,7 @@ def test_nothing_is_begun_for_a_page_in_doubt(
 def test_a_request_with_few_calls_left_begins_nothing_ahead(own: Upstreams) -> None:
     """Its fuse is for the cases first, and their links are answered all the same."""
     with fed_gateway(own, CASEGRAPH_FUSE_CALLS="9") as gateway:
-        with asked(gateway, own, CASE % LINKS) as answer, held(own, action_management="case"):
+        with asked(gateway, own, CASE % LINKS, "case") as answer:
             arrived(own, answer, "action_management.case")
             calls = own.calls()
 

@@ -141,7 +141,9 @@ class Outlook:
                     return Prospect(need, known)
                 kept = self.access.kept
                 acceptance = self.asking.acceptance
-                seen = feed_known(view, kept.windows[way.kind], acceptance, kept.now())
+                seen = feed_known(
+                    view, kept.windows[way.kind], acceptance, kept.now(), known.page_latency
+                )
                 return Prospect(need, replace(known, feed=seen), view)
             case NeedKind.RATINGS:
                 return Prospect(need, await self._with_summaries(known))

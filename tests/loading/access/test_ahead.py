@@ -33,11 +33,16 @@ class FeedOfView:
 
     def __init__(self, view: FeedView) -> None:
         self._view = view
+        self.needs = 0
         self.asked: list[tuple[Acceptance, Windows]] = []
 
     def view(self) -> FeedView:
         """Return the view."""
         return self._view
+
+    def needed(self) -> None:
+        """Count who needs it."""
+        self.needs += 1
 
     def look_ahead(self, acceptance: Acceptance, windows: Windows) -> Boarding | None:
         """Begin where that is all that is to be done, and note what was accepted."""
@@ -78,6 +83,7 @@ def begins(
     feed: Any = FeedOfView(view)
     found = look_ahead(access, Asking(DataScope(), ANY, Ledger()), NOTES, feed, keys, "case")
     assert found in (None, BEGUN)
+    assert feed.needs == 1
     assert feed.asked == ([] if found is None else [(ANY, Windows())])
     return found is not None
 
@@ -97,6 +103,15 @@ def test_one_that_others_wait_for_adds_no_call() -> None:
 
     assert begins(joinable, {**QUICK, "hub_notes": 0.1})
     assert not begins(joinable, {**QUICK, "hub_notes": 1.5})
+
+
+def test_one_that_many_will_share_may_take_longer() -> None:
+    """Each of them counts its part of the call."""
+    often = FeedView(FeedState.READY, needs_per_second=100.0)
+
+    assert not begins(latencies={**QUICK, "hub_notes": 0.1})
+    assert begins(often, {**QUICK, "hub_notes": 0.1})
+    assert not begins(often, {**QUICK, "hub_notes": 0.2})
 
 
 @pytest.mark.parametrize("state", [each for each in FeedState if each is not FeedState.READY])

@@ -60,6 +60,22 @@ SITUATIONS: list[tuple[str, NeedKind, int, dict[str, Any], Path, int]] = [
         Path.DIRECT,
         1,
     ),
+    (
+        "a refresh for many at the same time is a part of a call for each",
+        NeedKind.NOTES,
+        1,
+        {"feed": FeedKnown(ready=True, shared_by=10), "page_latency": 0.18},
+        Path.FEED,
+        1,
+    ),
+    (
+        "however many they are, they wait no longer for it than a call is worth",
+        NeedKind.NOTES,
+        1,
+        {"feed": FeedKnown(ready=True, shared_by=1000), "page_latency": 0.21},
+        Path.DIRECT,
+        1,
+    ),
     ("feed far behind", NeedKind.NOTES, 3, {"feed": _ready(9)}, Path.DIRECT, 3),
     (
         "confirmed as lately as the client asks",
@@ -244,6 +260,7 @@ _feeds = st.builds(
     ready=st.booleans(),
     refresh_calls=st.integers(0, 30),
     is_joinable=st.booleans(),
+    shared_by=st.floats(1, 100),
     pages_left=st.none() | st.integers(0, 300),
 )
 _known = st.builds(
@@ -269,12 +286,13 @@ _needs = st.builds(Need, st.sampled_from(NeedKind), st.integers(1, 200))
 
 
 def _beats(one: Candidate, other: Candidate) -> bool:
-    return one.calls < other.calls and one.seconds < other.seconds and one.rows <= other.rows
+    calls, others = one.calls / one.shared_by, other.calls / other.shared_by
+    return calls < others and one.seconds < other.seconds and one.rows <= other.rows
 
 
 @given(_needs, _known)
 def test_no_possible_way_is_better_in_everything(need: Need, known: Known) -> None:
-    """Nothing is taken while a possible way has fewer calls, less time and no more rows."""
+    """Nothing is taken while a possible way has fewer calls for it, less time and no more rows."""
     choice = choose(need, known)
 
     possible = [each for each in choice.candidates if each.feasible]

@@ -1,7 +1,5 @@
 """What a process learns of its upstreams: smoothed, bounded, forgotten, and parted by scope."""
 
-import pytest
-
 from casegraph.loading.access.cost import GUESSED_LATENCY
 from casegraph.loading.access.learned import (
     ANCHORS_MAX,
@@ -46,47 +44,6 @@ def test_a_latency_that_nobody_has_seen_again_is_a_guess_again() -> None:
     assert learned.latency("ratings", "ratings") == GUESSED_LATENCY
     learned.took("ratings", "ratings", 1.0)
     assert learned.latency("ratings", "ratings") == 1.0
-
-
-def test_a_call_that_nobody_makes_has_become_as_quick_as_those_that_are_made() -> None:
-    """A way that is not taken while its upstream is slow is taken again when that is over."""
-    clock = _Clock()
-    learned = Learned(clock)
-    learned.took("ratings", "rating", 0.2)
-    learned.took("ratings", "ratings", 0.4)
-
-    clock.now = 1.0
-    learned.took("ratings", "rating", 1.2)
-    assert (learned.latency("ratings", "rating"), learned.latency("ratings", "ratings")) == (
-        pytest.approx(0.4),
-        0.4,
-    )
-    learned.took("reviews", "reviews", 0.001)
-    assert learned.latency("ratings", "ratings") == 0.4
-
-    for _ in range(100):
-        learned.took("ratings", "rating", 0.02)
-    assert learned.latency("ratings", "ratings") == pytest.approx(0.04)
-
-    learned.took("ratings", "ratings", 0.4)
-    assert learned.latency("ratings", "ratings") == 0.4
-
-
-def test_a_forgotten_latency_is_guessed_to_be_no_longer_than_those_of_its_neighbours() -> None:
-    """The usual guess would make a way look slow that is only not known."""
-    clock = _Clock()
-    learned = Learned(clock)
-    learned.took("ratings", "ratings", 9.0)
-    clock.now = LATENCY_KEPT_SECONDS + 1
-    learned.took("ratings", "rating", 0.02)
-    learned.took("reviews", "reviews", 0.01)
-    assert learned.latency("ratings", "ratings") == 0.02
-
-    learned.took("ratings", "rating", 9.0)
-    assert learned.latency("ratings", "ratings") == GUESSED_LATENCY
-
-    clock.now *= 3
-    assert learned.latency("ratings", "ratings") == GUESSED_LATENCY
 
 
 def test_totals_and_shares_are_forgotten_after_five_minutes() -> None:

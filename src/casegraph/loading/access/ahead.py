@@ -53,7 +53,10 @@ def look_ahead(
     there turns out to be none the call was for nothing, so none is begun that has to wait its turn.
     """
     allowance = call_allowance.get()
-    if feed is None or (allowance is not None and allowance.left < SPARE_CALLS):
+    if feed is None:
+        return None
+    feed.needed()
+    if allowance is not None and allowance.left < SPARE_CALLS:
         return None
     learned, lane = access.learned, access.lane(link.upstream)
     time_left = request_deadline.get() - access.clock()
@@ -66,16 +69,18 @@ def look_ahead(
     rest = max(0.0, seconds - learned.latency(_CASES, meanwhile))
     # A call that takes no longer than the one for a key is the way whatever else there is.
     is_way = rest <= learned.latency(link.upstream, link.operation)
-    if not is_way and not _would_be_chosen(access, link, feed, keys, rest):
+    if not is_way and not _would_be_chosen(access, link, feed, keys, seconds, rest):
         return None
     return feed.look_ahead(asking.acceptance, access.kept.windows[link.kind])
 
 
 def _would_be_chosen(
-    access: Access, link: Link, feed: Feed[Any], keys: int, seconds: float
+    access: Access, link: Link, feed: Feed[Any], keys: int, seconds: float, rest: float
 ) -> bool:
-    """Return whether a refresh is the cheapest way if so much of it is waited for."""
+    """Return whether a refresh of so many seconds is the way if the rest of it is waited for."""
     known = access.known(link.upstream, link.operation, link.page_operation)
-    seen = FeedKnown(ready=True, is_joinable=feed.view().is_joinable)
-    priced = choose(Need(link.need, keys), replace(known, feed=seen, page_latency=seconds))
+    view = feed.view()
+    shared_by = 1 + seconds * view.needs_per_second
+    seen = FeedKnown(ready=True, is_joinable=view.is_joinable, shared_by=shared_by)
+    priced = choose(Need(link.need, keys), replace(known, feed=seen, page_latency=rest))
     return priced.path is Path.FEED

@@ -179,7 +179,9 @@ async def _by_choice(
     windows = access.kept.windows[read.what.kind]
     view = None if usable is None else usable.view()
     now = access.kept.now()
-    seen = None if view is None else feed_known(view, windows, asking.acceptance, now)
+    page_latency = access.learned.latency(read.what.upstream, read.page_operation)
+    acceptance = asking.acceptance
+    seen = None if view is None else feed_known(view, windows, acceptance, now, page_latency)
     swept = read.swept() if may_sweep(view, asking.acceptance) else None
     sweep = None if swept is None else _Sweeping(access, asking, read, swept, keys)
     known = access.known(read.what.upstream, read.operation, read.page_operation)
@@ -198,6 +200,8 @@ async def _by_choice(
             )
     elif sweep is not None and choice.path is Path.SWEEP:
         return await sweep.found(choice)
+    elif usable is not None and not asking.acceptance.only_if_cached:
+        usable.passed_over()
     return {}
 
 
@@ -293,15 +297,19 @@ def _patience(taken: Candidate, direct: Candidate, known: Known) -> float | None
 
 
 def feed_known(
-    view: FeedView, windows: Windows, acceptance: Acceptance, now: float
+    view: FeedView, windows: Windows, acceptance: Acceptance, now: float, page_latency: float
 ) -> FeedKnown | None:
-    """Return what a choice looks at; None for a feed of which nothing can be had."""
+    """Return what a choice looks at; None for a feed of which nothing can be had.
+
+    All who need the feed while a page is on its way share it.
+    """
     match view.state:
         case FeedState.READY:
             age = None if view.confirmed_at is None else now - view.confirmed_at
             asks = verdict(age, windows, acceptance) is Verdict.FETCH
             calls = view.refresh_calls if asks else 0
-            return FeedKnown(ready=True, refresh_calls=calls, is_joinable=view.is_joinable)
+            shared_by = 1 + page_latency * view.needs_per_second
+            return FeedKnown(True, calls, view.is_joinable, shared_by)  # noqa: FBT003  ready
         case FeedState.FILLING:
             return FeedKnown(pages_left=view.pages_left)
         case _:

@@ -13,7 +13,7 @@ same with its indexes.
     customer cases   cases of each customer
 
 Invariant: pure; a way is never taken while another that is possible has fewer calls, less time and
-no more rows that nobody asked for.
+no more rows that nobody asked for, but for calls that several requests share: each counts its part.
 """
 
 from collections.abc import Callable, Mapping
@@ -85,6 +85,8 @@ class FeedKnown(Struct, frozen=True):
     """Calls that its next answer waits for."""
     is_joinable: bool = False
     """Whether these are being made already, so that waiting for them adds none."""
+    shared_by: float = 1.0
+    """For how many requests they are, at the rate at which these come just now."""
     pages_left: int | None = None
     """None where no fill runs, or it does not know yet."""
 
@@ -136,11 +138,14 @@ class Candidate(Struct, frozen=True):
     why: str = ""
     rows: int = 0
     """Rows that come whether they are of a key or not."""
+    shared_by: float = 1.0
+    """Requests that part the calls among them."""
 
     @property
     def cost(self) -> float:
         """What is compared: waiting time, and calls and rows at what they are worth."""
-        return self.seconds + self.calls * CALL_SECONDS + self.rows * ROW_SECONDS
+        calls = self.calls / self.shared_by
+        return self.seconds + calls * CALL_SECONDS + self.rows * ROW_SECONDS
 
 
 class Choice(Struct, frozen=True):
@@ -168,7 +173,8 @@ def _feed(_keys: int, known: Known) -> Candidate | None:
         return None
     calls = known.feed.refresh_calls
     seconds = known.lane.in_turn(calls, known.page_latency)
-    return Candidate(Path.FEED, 0 if known.feed.is_joinable else calls, seconds)
+    calls = 0 if known.feed.is_joinable else calls
+    return Candidate(Path.FEED, calls, seconds, shared_by=known.feed.shared_by)
 
 
 def _fill(_keys: int, known: Known) -> Candidate | None:

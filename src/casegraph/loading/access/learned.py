@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TypeVar
 
-from msgspec import Struct
-
 from casegraph.loading.access.cost import GUESSED_LATENCY
 
 T = TypeVar("T")
@@ -34,79 +32,30 @@ Parts = tuple[str, ...]
 """The scope's parts and what within it the figure is about."""
 
 
-class _Latency(Struct, frozen=True, gc=False):
-    """How long calls of one operation take, smoothed, and another one's of the same upstream."""
-
-    seconds: float
-    at: float
-    """When the last one was seen."""
-    beside: str | None
-    """Another operation, which had been seen last by then; None where none had."""
-    beside_seconds: float
-    """How long that took then."""
-
-
-class _Latencies:
-    """Those of one upstream, by operation."""
-
-    __slots__ = ("newest", "of")
-
-    def __init__(self, newest: str) -> None:
-        self.of: dict[str, _Latency] = {}
-        self.newest = newest
-        """The operation that was seen last."""
-
-    def beside(self, operation: str) -> tuple[str | None, float]:
-        """Return which other operation was seen last, and how long that takes."""
-        name: str | None = self.newest
-        if name == operation:
-            before = self.of.get(operation)
-            name = None if before is None else before.beside
-        return (None, 0.0) if name is None else (name, self.of[name].seconds)
-
-
 class Learned:
     """The figures of one process."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._latencies: dict[str, _Latencies] = {}
-        """By upstream."""
+        self._latencies: dict[tuple[str, str], tuple[float, float]] = {}
         self._totals: OrderedDict[Parts, tuple[int, float]] = OrderedDict()
         self._shares: OrderedDict[Parts, tuple[float, float]] = OrderedDict()
         self._ranks: OrderedDict[Parts, tuple[list[tuple[int, int]], float]] = OrderedDict()
 
     def took(self, upstream: str, operation: str, seconds: float) -> None:
         """Learn how long one attempt on the wire took, waits in front of it left out."""
-        now, known = self._clock(), self._latencies.get(upstream)
-        if known is None:
-            known = self._latencies[upstream] = _Latencies(operation)
-        before = known.of.get(operation)
-        if before is not None and now - before.at <= LATENCY_KEPT_SECONDS:
-            seconds = before.seconds + WEIGHT * (seconds - before.seconds)
-        beside, beside_seconds = known.beside(operation)
-        known.of[operation] = _Latency(seconds, now, beside, beside_seconds)
-        known.newest = operation
+        before = self._recent_latency(upstream, operation)
+        smoothed = seconds if before is None else before + WEIGHT * (seconds - before)
+        self._latencies[upstream, operation] = (smoothed, self._clock())
 
     def latency(self, upstream: str, operation: str) -> float:
-        """Return how long such a call takes; a guess before the first and long after the last.
+        """Return how long such a call takes; a guess before the first and long after the last."""
+        known = self._recent_latency(upstream, operation)
+        return GUESSED_LATENCY if known is None else known
 
-        A way that is slow is not taken, and so not measured. So where another call, the newest of
-        its upstream when this one was seen, has become quicker since, this one is taken to have as
-        well; and it is never guessed to be slower than what the upstream answers just now.
-        """
-        known = self._latencies.get(upstream)
-        found = None if known is None else known.of.get(operation)
-        if known is None or found is None:
-            return GUESSED_LATENCY
-        oldest = self._clock() - LATENCY_KEPT_SECONDS
-        if found.at < oldest:
-            newest = known.of[known.newest]
-            return min(GUESSED_LATENCY, newest.seconds) if newest.at >= oldest else GUESSED_LATENCY
-        now = None if found.beside is None else known.of[found.beside]
-        if now is None or now.at <= found.at or now.seconds >= found.beside_seconds:
-            return found.seconds
-        return found.seconds * now.seconds / found.beside_seconds
+    def _recent_latency(self, upstream: str, operation: str) -> float | None:
+        seconds, at = self._latencies.get((upstream, operation), (None, 0.0))
+        return seconds if self._clock() - at <= LATENCY_KEPT_SECONDS else None
 
     def counted(self, parts: Parts, total: int | None) -> None:
         """Learn how many rows there are of something; None teaches nothing."""

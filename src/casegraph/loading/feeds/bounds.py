@@ -83,7 +83,8 @@ class FeedView:
 
     `pages_left` are the calls that a running fill still needs, None while it does not know.
     `refresh_calls` are the calls that the next answer waits for, if no more than a page has
-    changed; where they are `is_joinable`, they are being made already.
+    changed; where they are `is_joinable`, they are being made already. `needs_per_second` is how
+    many requests have needed the feed lately.
     `covers_from` is None where the feed goes back without a limit.
     """
 
@@ -92,6 +93,7 @@ class FeedView:
     pages_left: int | None = None
     refresh_calls: int = 1
     is_joinable: bool = False
+    needs_per_second: float = 0.0
     confirmed_at: float | None = None
     covers_from: datetime | None = None
     reason: str | None = None

@@ -29,6 +29,7 @@ from casegraph.loading.feeds.bounds import (
     Row,
 )
 from casegraph.loading.feeds.core import Times
+from casegraph.loading.feeds.demand import Demand
 from casegraph.loading.feeds.filling import passes
 from casegraph.loading.feeds.keeper import Keeper
 from casegraph.loading.feeds.reading import UNFIT_SECONDS, Reading
@@ -67,6 +68,7 @@ class Feed(Generic[Row]):
         keeper: Keeper[Row] | None = None,
     ) -> None:
         self._upkeep = Upkeep(reading, config, times, keeper)
+        self._demand = Demand(self._upkeep.times.clock)
 
     @property
     def rows_held(self) -> int:
@@ -80,7 +82,20 @@ class Feed(Generic[Row]):
 
     def view(self) -> FeedView:
         """Return what can be told without a call."""
-        return self._upkeep.view()
+        return self._upkeep.view(self._demand.per_second())
+
+    def needed(self) -> None:
+        """Take note that a request needs the feed, whichever way it will take."""
+        self._demand.needed()
+
+    def passed_over(self) -> None:
+        """Take note that another way was cheaper; now and then the feed is refreshed behind it.
+
+        How long that takes is what made it dear, and nobody would know otherwise that it no longer
+        does.
+        """
+        if self._upkeep.state is FeedState.READY and self._demand.is_to_be_tried():
+            self._upkeep.confirm_soon()
 
     def start(self) -> None:
         """Begin to fill in the background, if that is due; never waits, never raises.

@@ -74,7 +74,7 @@ class Upkeep(Generic[Row]):
         self._changed: dict[str, int] = {}
         self._are_behind: dict[str, bool] = {}
 
-    def view(self) -> FeedView:
+    def view(self, needs_per_second: float = 0.0) -> FeedView:
         """Return what can be told without a call."""
         held = len(self.core.index) if self.state is FeedState.READY else None
         left = None
@@ -88,6 +88,7 @@ class Upkeep(Generic[Row]):
             pages_left=left,
             refresh_calls=2 if must_count else 1,
             is_joinable=not must_count and self._is_joinable(),
+            needs_per_second=needs_per_second,
             confirmed_at=self.core.confirmed_at,
             covers_from=self.core.covers_from,
             reason=self._reason,
