@@ -16,12 +16,13 @@ from casegraph.errors import (
     UpstreamNotFound,
     UpstreamUnavailable,
 )
-from casegraph.loading.freshness import Acceptance
+from casegraph.loading.freshness import Acceptance, Kind, Windows
 from casegraph.loading.kept import Kept, What
+from casegraph.loading.kept_store import MemoryStore
 from casegraph.loading.ledger import Source, StaleReason
 from casegraph.transport.deadline import request_deadline
 from support.clock import Clock, settle
-from support.kept_reads import DOWN, EDITED, RATED, Fetch, Reader, Value
+from support.kept_reads import DOWN, EDITED, RATED, Fetch, Reader, Value, request
 
 
 @pytest.fixture
@@ -51,6 +52,22 @@ async def test_edited_data_is_asked_in_every_request(read: Reader, clock: Clock)
     assert await read(EDITED, fetch) == (["a"], [(Source.UPSTREAM, 1000, None)])
     clock.now += 1
     assert await read(EDITED, fetch) == (["b"], [(Source.UPSTREAM, 1001, None)])
+
+
+async def test_of_a_kind_that_is_not_to_be_kept_nothing_is() -> None:
+    """With windows of no time there is nothing to stand in, nor for a client that takes any age."""
+    store = MemoryStore()
+    kept = Kept(store, {Kind.CASES: Windows(fresh=0, stale=0, stale_if_error=0)})
+    fetch = Fetch(["a"], ["b"], DOWN)
+    asking = request(Acceptance(max_stale=1e9))
+
+    found = [await kept.read(EDITED, ("7",), fetch, asking) for _ in range(2)]
+    with pytest.raises(UpstreamUnavailable):
+        await kept.read(EDITED, ("7",), fetch, asking)
+
+    assert (found, fetch.calls) == ([["a"], ["b"]], 3)
+    assert store.at_once(asking.key(EDITED, ("7",))) is None
+    await kept.close()
 
 
 async def test_what_a_client_accepts_is_served_without_a_call(read: Reader, clock: Clock) -> None:

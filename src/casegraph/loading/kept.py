@@ -314,7 +314,10 @@ class Kept:
         return end  # as a value: raised here, its traceback would hold this frame and so itself
 
     def _keep(self, what: What[T], key: Key, entry: Entry[T]) -> None:
-        windows = windows_of(entry, self.windows[what.kind], key)
+        windows = self.windows[what.kind]
+        if windows.kept <= 0:
+            return  # of this kind nothing is there, and nothing ever stands in
+        windows = windows_of(entry, windows, key)
         self._store.put(key, entry, what.encode, windows.kept - self._age(entry))
 
     def _ask_behind(self, what: What[T], key: Key, fetch: Fetch[T]) -> None:

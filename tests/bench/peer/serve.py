@@ -18,6 +18,7 @@ from casegraph.collector import Untuned
 from casegraph.telemetry.observer import SilentObserver
 from casegraph.transport.chain import build_chain
 
+_AGES = ("FRESH", "STALE", "STALE_IF_ERROR")
 _KEPT = ("CASES", "NOTES", "REVIEWS", "RATINGS", "CUSTOMER_CASES")
 _NAMES = ("ACTION_MANAGEMENT", "CASE_REVIEWS", "RATINGS", "CUSTOMER_CASES")
 
@@ -52,7 +53,7 @@ def bench_settings(environment: Mapping[str, str]) -> dict[str, str]:
     if environment.get("KEEP") != "1":
         chosen |= {"ACTION_MANAGEMENT__FEED": "off", "CASE_REVIEWS__FEED": "off"}
         for kind in _KEPT:
-            chosen |= {f"FRESHNESS__{kind}__{each}_SECONDS": "0" for each in ("FRESH", "STALE")}
+            chosen |= {f"FRESHNESS__{kind}__{age}_SECONDS": "0" for age in _AGES}
     return chosen
 
 
