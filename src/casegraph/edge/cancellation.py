@@ -4,8 +4,8 @@ Nobody cancels a running query by itself when its connection closes. This produc
 who asks (`GONE`), for next to nothing. Other ASGI servers only tell who listens: there the
 connection is watched while the query runs, from a moment after its begin. Work that never waits is
 not watched at all: nobody can be seen to leave before the loop turns.
-A watch that listens took 32 µs of an answer that waits for one call (a timer, a task and the wait
-for its end), one that is told takes 1.
+To listen takes 41 µs of an answer that has to wait (a timer, a task, an event, and the wait for the
+task's end), to be told takes 2 (measured, 500 at once on uvloop).
 Invariant: when `while_connected` returns or raises, the work has ended and nothing is listening.
 """
 
