@@ -10,8 +10,6 @@ The identity table counts for the table rule alone.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from msgspec import Struct
-
 from casegraph.linking.identity import CaseKey, System, normalise
 from casegraph.linking.rules import CaseIdRule, DataFieldRule, LinkRuleError, Rule, TableRule
 from casegraph.linking.table import IdentityTable
@@ -20,7 +18,8 @@ DataFields = Iterable[tuple[str | None, str | None]]
 """A case's data fields, each as its question name and its value."""
 
 
-class Linked(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Linked:
     """The case has exactly this id in the other system."""
 
     external_id: str
