@@ -7,6 +7,7 @@ import pytest
 
 from casegraph.loading.access.by_feed import FeedRead, read_by_feed
 from casegraph.loading.access.cost import NeedKind
+from casegraph.loading.access.lane import Lane
 from casegraph.loading.access.learned import Learned
 from casegraph.loading.access.planning import Access
 from casegraph.loading.asking import Asking
@@ -45,7 +46,8 @@ class Gateway:
         self.learned.took("action_management", "hub_notes", 1.0)
         self.learned.took("action_management", "case_notes", 0.01)
         kept = Kept(MemoryStore(), {Kind.NOTES: Windows()}, clock=world.wall)
-        self._access = Access(kept, self.learned)
+        self.lane = Lane()
+        self._access = Access(kept, self.learned, {"action_management": lambda: self.lane})
         self._feed = feed
         self._world = world
 
@@ -97,6 +99,20 @@ async def test_once_it_is_seen_to_be_quick_it_is_the_way(feed: Feed[Note], world
     await gateway.ask()
 
     assert (world.calls, gateway.direct) == (["page"], [])
+
+
+async def test_nothing_is_tried_while_calls_have_to_wait_their_turn(
+    feed: Feed[Note], world: World
+) -> None:
+    """The places of a pace are for those who are waited for."""
+    gateway = Gateway(world, feed)
+    gateway.lane = Lane(interval=1.0, backlog=1.0)
+
+    for _ in range(2 * PASSED_OVER):
+        await gateway.ask()
+
+    assert world.calls == []
+    assert len(gateway.direct) == 2 * PASSED_OVER
 
 
 async def test_nothing_is_tried_for_a_client_that_wants_no_call(

@@ -200,7 +200,7 @@ async def _by_choice(
             )
     elif sweep is not None and choice.path is Path.SWEEP:
         return await sweep.found(choice)
-    elif usable is not None and not asking.acceptance.only_if_cached:
+    elif usable is not None and not acceptance.only_if_cached and known.lane.wait(1) <= 0:
         usable.passed_over()
     return {}
 
