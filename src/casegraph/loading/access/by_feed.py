@@ -173,18 +173,19 @@ async def _by_choice(
     ahead: Boarding | None,
 ) -> Results[K, V]:
     """Return what the feed or a sweep brings, where one of them is the way; nothing elsewhere."""
-    usable = None if asking.acceptance.no_cache else feed
-    if usable is not None:
-        await _begin(usable, asking.acceptance, len(keys))
-    windows = access.kept.windows[read.what.kind]
-    view = None if usable is None else usable.view()
-    now = access.kept.now()
-    page_latency = access.learned.latency(read.what.upstream, read.page_operation)
     acceptance = asking.acceptance
-    seen = None if view is None else feed_known(view, windows, acceptance, now, page_latency)
-    swept = read.swept() if may_sweep(view, asking.acceptance) else None
-    sweep = None if swept is None else _Sweeping(access, asking, read, swept, keys)
+    usable = None if acceptance.no_cache else feed
+    if usable is not None:
+        await _begin(usable, acceptance, len(keys))
     known = access.known(read.what.upstream, read.operation, read.page_operation)
+    windows = access.kept.windows[read.what.kind]
+    view, seen = None, None
+    if usable is not None:
+        view = usable.view()
+        now = access.kept.now()
+        seen = feed_known(view, windows, acceptance, now, known.page_latency)
+    swept = read.swept() if may_sweep(view, acceptance) else None
+    sweep = None if swept is None else _Sweeping(access, asking, read, swept, keys)
     known = with_feed(known, seen, in_hand, None if sweep is None else sweep.known())
     choice = await _planned(access, Need(read.need, len(keys) + in_hand), known, sweep)
     if usable is not None and choice.path in {Path.FEED, Path.FILL}:
