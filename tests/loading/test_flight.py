@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casegraph.loading.flight import FlightCancelledError, SingleFlight
+from casegraph.loading.flight import Boarding, FlightCancelledError, SingleFlight
 from support.held_calls import Call, turns
 
 
@@ -51,6 +51,34 @@ async def test_an_answer_is_not_remembered() -> None:
     await flight.do("a", call)
     await flight.do("a", call)
     assert call.started == 2
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_call_that_has_just_failed_is_joined_by_nobody(*, fails: bool) -> None:
+    """Who comes before its end is dealt with begins another; one that went well is shared."""
+    flight, call = SingleFlight(), Call("value")
+    call.gate.set()
+    came: list[tuple[bool, Boarding]] = []
+
+    def come() -> None:
+        came.append((flight.is_under_way("key"), flight.board("key", call)))
+
+    async def first() -> str:
+        asyncio.get_running_loop().call_soon(come)  # after its last step, before its callbacks
+        if fails:
+            raise PlainError
+        return "value"
+
+    place = flight.board("key", first)
+    failure = await place.landed()
+    [(was_under_way, other)] = came
+
+    assert isinstance(failure, PlainError) is fails
+    assert was_under_way is not fails
+    assert (await other.landed(), other.ended()) == (None, "value")
+    assert call.started == (1 if fails else 0)
+    place.leave()
+    other.leave()
 
 
 @pytest.mark.parametrize("leaver", [0, 1, 2])

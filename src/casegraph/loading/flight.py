@@ -77,7 +77,8 @@ class SingleFlight:
 
     def is_under_way(self, key: Hashable) -> bool:
         """Return whether the next caller would join a call that somebody else began."""
-        return key in self._flights
+        flight = self._flights.get(key)
+        return flight is not None and not flight.has_failed()
 
     def forget(self, key: Hashable) -> None:
         """Let the next caller start a new call; those waiting still get the old one's answer."""
@@ -94,7 +95,7 @@ class SingleFlight:
     def _board(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> "_Flight":
         """Wait, from now until leaving, for the call of this key."""
         flight = self._flights.get(key)
-        if flight is None:
+        if flight is None or flight.has_failed():
             flight = self._depart(key, make)
         flight.waiters += 1
         return flight
@@ -208,6 +209,11 @@ class _Flight:
             del waiting[waking]
             if timer is not None:
                 timer.cancel()
+
+    def has_failed(self) -> bool:
+        """Return whether the call has ended, and not well: those who come now begin another."""
+        task = self.task
+        return task.done() and (task.cancelled() or isinstance(task.result(), _Failed))
 
     def ended(self) -> Any | Exception | None:
         """Return what came of the call, as a value; None while it is under way."""
