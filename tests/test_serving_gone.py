@@ -1,6 +1,7 @@
 """Who asks the server is told when a client has left, on a real socket, without listening."""
 
 import asyncio
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from casegraph.edge.cancellation import GONE
 from casegraph.serving import Running, start_in_thread
+from support.rehearsed import until
 
 PATIENCE = 30.0
 """Seconds until a test gives up."""
@@ -71,6 +73,26 @@ def test_a_client_that_leaves_is_told_of(server: Running, app: App, size: int) -
     leave_after(server, app, post(size))
 
     assert app.was_told.wait(PATIENCE)
+
+
+def test_a_connection_that_has_ended_waits_for_no_collector(server: Running, app: App) -> None:
+    """Nothing of it and of what came with its requests is part of a cycle."""
+    kinds = {"_BoundedConnection", "RequestResponseCycle"}
+
+    def left() -> int:
+        return sum(type(each).__name__ in kinds for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            app.waits.clear()
+            app.was_told.clear()
+            leave_after(server, app, post(10))
+            assert app.was_told.wait(PATIENCE)
+        until(lambda: left() <= 2, patience=PATIENCE)  # the last may still be ending
+    finally:
+        gc.enable()
 
 
 def test_who_asks_too_late_is_told_at_once(server: Running, app: App) -> None:

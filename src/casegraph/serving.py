@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import FrameType, TracebackType
 from typing import ClassVar, Self
+from weakref import ref
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from casegraph.collector import Collector, Tuning, Untuned
-from casegraph.edge.cancellation import GONE
+from casegraph.edge.cancellation import GONE, TellWhenGone
 
 _STOP_SECONDS = 5
 """How long open calls may finish when the server stops; then they are cut."""
@@ -90,7 +91,7 @@ class _BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._settle()
-        self.scope["extensions"] = {GONE: {"tell": self._tell_when_gone}}
+        self.scope["extensions"] = {GONE: {"tell": _teller(self)}}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -120,7 +121,7 @@ class _BoundedConnection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "BAD_REQUEST", msg)
 
-    def _tell_when_gone(self, gone: Callable[[], None] | None) -> None:
+    def tell_when_gone(self, gone: Callable[[], None] | None) -> None:
         """Call this when the connection ends; of several requests on it one runs at a time."""
         self._gone = gone
         if gone is None:
@@ -161,6 +162,21 @@ class _BoundedConnection(HttpToolsProtocol):
     def _abort_unread(self) -> None:
         if self._unread is None:
             self._unread = self.loop.call_later(self.unread_seconds, self.transport.abort)
+
+
+def _teller(connection: _BoundedConnection) -> TellWhenGone:
+    """Return what asks a connection; its scope has it, which must not hold the connection.
+
+    They would be a cycle: whatever a request of it came with would wait for the collector.
+    """
+    known = ref(connection)
+
+    def tell(gone: Callable[[], None] | None) -> None:
+        there = known()
+        if there is not None:
+            there.tell_when_gone(gone)
+
+    return tell
 
 
 def _refusal_bytes(status: int, code: str, message: str) -> bytes:

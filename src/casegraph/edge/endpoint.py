@@ -26,7 +26,7 @@ from casegraph.edge.cancellation import ClientGone, while_connected
 from casegraph.edge.decoding import NO_HEADERS, BadRequest, BodyBounds
 from casegraph.edge.delivery import Delivery
 from casegraph.edge.door import Door
-from casegraph.edge.headers import RequestHeaders
+from casegraph.edge.headers import RequestHeaders, raw_names
 from casegraph.edge.identity import ANYONE, Identity
 from casegraph.edge.negotiation import (
     PLAIN_JSON,
@@ -65,6 +65,7 @@ _NO_PLACE = 503
 _WHOLE: dict[str, Any] = {"data": {}}
 """All that is to be known of an answer's body where it has no errors."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_OF_BODIES = raw_names(("content-length", "transfer-encoding"))
 _READS = frozenset({"GET", "HEAD"})
 
 
@@ -250,7 +251,10 @@ class GraphQLEndpoint:
         exchange.record.operation_name = operation.name
         run = session.run if exchange.shape is None else session.run_in_parts
         with self._admission.place():
-            result = await while_connected(exchange.scope, exchange.receive, run(operation))
+            # Behind a body that nobody reads no server sees the end; who listens reads it.
+            is_unread = is_get and headers.names_any(_OF_BODIES)
+            scope = {} if is_unread else exchange.scope
+            result = await while_connected(scope, exchange.receive, run(operation))
             if isinstance(result, Parts):
                 reply = await self._delivered(exchange, session, result)
                 await documents.ran(asked)
