@@ -1,10 +1,12 @@
 """A feed that was slow is found to be quick again, at the cost of a call now and then."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from casegraph.errors import ContractViolation, UpstreamUnavailable
 from casegraph.loading.access.by_feed import FeedRead, read_by_feed
 from casegraph.loading.access.cost import NeedKind
 from casegraph.loading.access.lane import Lane
@@ -12,7 +14,7 @@ from casegraph.loading.access.learned import Learned
 from casegraph.loading.access.planning import Access
 from casegraph.loading.asking import Asking
 from casegraph.loading.case_notes import NOTES
-from casegraph.loading.feeds.bounds import FeedKey
+from casegraph.loading.feeds.bounds import FeedKey, FeedState
 from casegraph.loading.feeds.demand import PASSED_OVER
 from casegraph.loading.feeds.feed import Feed
 from casegraph.loading.freshness import ANY, Acceptance, Kind, Windows
@@ -24,6 +26,8 @@ from casegraph.upstreams.action_management.records import Note
 from support.clock import settle
 from support.feed_answers import filled
 from support.moving_lists import Notes, World
+
+DOWN = UpstreamUnavailable("action_management", "hub_notes", "the upstream failed on its own side")
 
 
 @pytest.fixture
@@ -99,6 +103,76 @@ async def test_once_it_is_seen_to_be_quick_it_is_the_way(feed: Feed[Note], world
     await gateway.ask()
 
     assert (world.calls, gateway.direct) == (["page"], [])
+
+
+async def test_where_rows_are_to_be_counted_they_are(feed: Feed[Note], world: World) -> None:
+    """A feed whose count is due costs two calls, and would never be the way without it."""
+    gateway = Gateway(world, feed)
+    world.seconds += 400
+    assert feed.view().refresh_calls == 2
+
+    for _ in range(PASSED_OVER):
+        await gateway.ask()
+
+    assert sorted(world.calls) == ["count", "page"]
+    assert feed.view().refresh_calls == 1
+
+
+async def test_who_needs_it_while_it_is_tried_joins(feed: Feed[Note], world: World) -> None:
+    """Nobody waits for the one refresh and then for another."""
+    gateway = Gateway(world, feed)
+    world.gate = asyncio.Event()
+    for _ in range(PASSED_OVER):
+        await gateway.ask()
+    assert feed.view().is_joinable
+
+    ahead = feed.look_ahead(ANY, Windows())
+    assert ahead is not None
+    world.gate.set()
+
+    assert await ahead.landed() is None
+    ahead.leave()
+    assert world.calls == ["page"]
+
+
+async def test_tries_that_fail_become_fewer(feed: Feed[Note], world: World) -> None:
+    """An upstream that is down is asked for its sake a few times, and not for each ten answers."""
+    gateway = Gateway(world, feed)
+    world.errors.extend([DOWN] * 100)
+
+    for _ in range(30 * PASSED_OVER):
+        await gateway.ask()
+
+    assert len(world.calls) == 4  # after 10, 20, 40 and 80 more
+    assert len(gateway.direct) == 30 * PASSED_OVER
+
+
+async def test_one_whose_changes_cannot_be_read_is_tried_no_more(
+    feed: Feed[Note], world: World
+) -> None:
+    """It is halted, as where it had been the way."""
+    gateway = Gateway(world, feed)
+    world.errors.append(ContractViolation("action_management", "hub_notes", "no list"))
+
+    for _ in range(5 * PASSED_OVER):
+        await gateway.ask()
+
+    assert feed.view().state is FeedState.UNUSABLE
+    assert world.calls == ["page"]
+
+
+async def test_while_a_try_hangs_there_is_no_other(feed: Feed[Note], world: World) -> None:
+    """Nothing piles up behind it."""
+    gateway = Gateway(world, feed)
+    world.gate = asyncio.Event()
+    before = len(asyncio.all_tasks())
+
+    for _ in range(5 * PASSED_OVER):
+        await gateway.ask()
+
+    assert world.calls == ["page"]
+    assert len(asyncio.all_tasks()) <= before + 2  # the try and its call
+    world.gate.set()
 
 
 async def test_nothing_is_tried_while_calls_have_to_wait_their_turn(

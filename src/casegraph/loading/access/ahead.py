@@ -53,7 +53,8 @@ def look_ahead(
     there turns out to be none the call was for nothing, so none is begun that has to wait its turn.
     """
     allowance = call_allowance.get()
-    if feed is None:
+    acceptance = asking.acceptance
+    if feed is None or acceptance.no_cache or acceptance.only_if_cached:
         return None
     feed.needed()
     if allowance is not None and allowance.left < SPARE_CALLS:
@@ -71,7 +72,7 @@ def look_ahead(
     is_way = rest <= learned.latency(link.upstream, link.operation)
     if not is_way and not _would_be_chosen(access, link, feed, keys, seconds, rest):
         return None
-    return feed.look_ahead(asking.acceptance, access.kept.windows[link.kind])
+    return feed.look_ahead(acceptance, access.kept.windows[link.kind])
 
 
 def _would_be_chosen(

@@ -4,13 +4,15 @@ Both make a choice among ways truer. A refresh is one call for all who need the 
 under way, so its price is parted among them; asked each for itself, none of them would begin it.
 And a way that was slow once is not taken, so nobody would see that it is quick again: now and then
 it is tried behind an answer, where nobody waits for it.
-Invariant: trying costs at most one call for each ten that are made in its place.
+Invariant: a feed is tried once for ten choices of another way, and less often while that fails.
 """
 
 from collections.abc import Callable
 
 PASSED_OVER = 10
 """Choices of another way for which the feed is tried once: a tenth of a call for each."""
+PASSED_OVER_MAX = 640
+"""The same after some failures, each of which doubles it."""
 _WEIGHT = 0.2
 """Of the newest gap against all before: about the last ten count."""
 _LONGEST_GAP = 1.0
@@ -27,6 +29,7 @@ class Demand:
         self._gap = _LONGEST_GAP
         self._last = float("-inf")
         self._passed_over = 0
+        self._tried_after = PASSED_OVER
 
     def needed(self) -> None:
         """Take note that a request needs the feed."""
@@ -36,11 +39,19 @@ class Demand:
         self._last = now
 
     def per_second(self) -> float:
-        """Return how many requests have needed it lately, in a second."""
-        idle = self._clock() - self._last
-        return 1 / max(self._gap, idle, _SHORTEST_GAP)
+        """Return how many requests have needed it lately, in a second; 0 for less than one."""
+        gap = max(self._gap, self._clock() - self._last, _SHORTEST_GAP)
+        return 1 / gap if gap < _LONGEST_GAP else 0.0
 
     def is_to_be_tried(self) -> bool:
         """Take note that another way was taken; return whether it is time to try the feed."""
-        self._passed_over = (self._passed_over + 1) % PASSED_OVER
-        return not self._passed_over
+        self._passed_over += 1
+        if self._passed_over < self._tried_after:
+            return False
+        self._passed_over = 0
+        return True
+
+    def was_tried(self, *, went_well: bool) -> None:
+        """Take note of how a try has ended."""
+        longer = min(2 * self._tried_after, PASSED_OVER_MAX)
+        self._tried_after = PASSED_OVER if went_well else longer

@@ -7,6 +7,7 @@ Invariants: a case is answered only while the index is known to be complete for 
 by requests is bound by no request's deadline, while each of them waits no longer than its own.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Generic
@@ -15,6 +16,7 @@ from casegraph.errors import (
     CertificateRefused,
     ContractViolation,
     CredentialsRefused,
+    LimitExceeded,
     RateLimited,
     UpstreamError,
 )
@@ -37,6 +39,8 @@ from casegraph.loading.feeds.upkeep import Upkeep
 from casegraph.loading.flight import Boarding
 from casegraph.loading.freshness import Acceptance, Verdict, Windows, stands_in, verdict
 from casegraph.loading.ledger import Provenance, Source, StaleReason
+
+_log = logging.getLogger("casegraph.feeds")
 
 __all__ = [
     "Feed",
@@ -89,13 +93,27 @@ class Feed(Generic[Row]):
         self._demand.needed()
 
     def passed_over(self) -> None:
-        """Take note that another way was cheaper; now and then the feed is refreshed behind it.
+        """Take note that another way was cheaper; now and then the feed is tried behind it.
 
         How long that takes is what made it dear, and nobody would know otherwise that it no longer
-        does.
+        does. Whoever needs the feed meanwhile may join.
         """
-        if self._upkeep.state is FeedState.READY and self._demand.is_to_be_tried():
-            self._upkeep.confirm_soon()
+        upkeep = self._upkeep
+        may_be = upkeep.state is FeedState.READY and not upkeep.is_refreshing()
+        if may_be and self._demand.is_to_be_tried():
+            upkeep.run_apart(self._try())
+
+    async def _try(self) -> None:
+        """Bring the index up to now, counting where that is due, and learn whether it can be."""
+        went_well = False
+        try:
+            await self._upkeep.confirm()
+            went_well = self._upkeep.state is FeedState.READY
+        except ContractViolation:
+            self._upkeep.halt("its changes cannot be read", UNFIT_SECONDS)
+        except (UpstreamError, LimitExceeded) as error:
+            _log.debug("a feed that was tried could not be had (%s)", type(error).__name__)
+        self._demand.was_tried(went_well=went_well)
 
     def start(self) -> None:
         """Begin to fill in the background, if that is due; never waits, never raises.

@@ -9,9 +9,10 @@ Invariant: a step that raises has changed nothing.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol
+from typing import Any, Generic, Protocol
 
-from casegraph.loading.feeds.bounds import Row
+from casegraph.errors import DeadlineExceeded
+from casegraph.loading.feeds.bounds import Row, UnfitError
 from casegraph.loading.feeds.index import Facts
 from casegraph.loading.freshness import Kind
 from casegraph.upstreams.decode import Shape
@@ -84,6 +85,20 @@ Wall = Callable[[], float]
 
 UNFIT_SECONDS = 600.0
 """For so long an upstream whose answers do not add up is asked directly; then it is tried again."""
+_FEW_STEPS = 2
+"""A refresh that runs out of time later than that is a fill, which has all the time there is."""
+
+
+async def walked(walk: Walk[Any]) -> None:
+    """Walk through changes; raises UnfitError where they are too many for the time of a refresh."""
+    steps = 1
+    try:
+        while await walk.step():
+            steps += 1
+    except DeadlineExceeded:
+        if steps > _FEW_STEPS:
+            raise UnfitError("too much has changed at once", 0.0) from None
+        raise
 
 
 def not_in_future(times: Iterable[datetime], now: datetime) -> datetime | None:

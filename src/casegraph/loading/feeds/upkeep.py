@@ -27,7 +27,7 @@ from casegraph.loading.feeds.bounds import (
 from casegraph.loading.feeds.core import Core, Refreshed, Times
 from casegraph.loading.feeds.filling import COUNTS, Filling, GivenUpError, passes
 from casegraph.loading.feeds.keeper import Keeper, OwnKeeper, behind
-from casegraph.loading.feeds.reading import UNFIT_SECONDS, Reading, Walk
+from casegraph.loading.feeds.reading import UNFIT_SECONDS, Reading, walked
 from casegraph.loading.flight import Boarding, SingleFlight
 from casegraph.transport.deadline import in_time, own_time, seconds_left
 from casegraph.transport.fair_pace import behind_answers
@@ -36,8 +36,6 @@ _log = logging.getLogger("casegraph.feeds")
 
 REFRESH_SECONDS = 30.0
 """Time of a refresh: the hard cap of a request's deadline, so that no sharer's is cut short."""
-_FEW_STEPS = 2
-"""A refresh that runs out of time later than that is a fill, which has all the time there is."""
 _REFRESH = "refresh"
 _RECONCILE = "reconcile"
 
@@ -93,6 +91,10 @@ class Upkeep(Generic[Row]):
             covers_from=self.core.covers_from,
             reason=self._reason,
         )
+
+    def is_refreshing(self) -> bool:
+        """Return whether a refresh or a count is under way."""
+        return any(map(self._flight.is_under_way, (_REFRESH, _RECONCILE)))
 
     def _is_joinable(self) -> bool:
         """Return whether a refresh is under way that requests wait for."""
@@ -241,7 +243,7 @@ class Upkeep(Generic[Row]):
             self._begun += 1
             began, epoch = self._begun, core.replaced
             walk = self.reading.changes(core.since)
-            await _walked(walk)
+            await walked(walk)
             if core.replaced == epoch:
                 break
             # What was read continues a whole that no longer stands here.
@@ -374,21 +376,13 @@ class Upkeep(Generic[Row]):
             with contextlib.suppress(UpstreamError, LimitExceeded):
                 await work()
 
-        task = _apart(quietly())
+        self.run_apart(quietly())
+
+    def run_apart(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work that belongs to no request, until the feed is closed."""
+        task = _apart(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _walked(walk: Walk[Any]) -> None:
-    """Walk through changes; raises UnfitError where they are too many for the time of a refresh."""
-    steps = 1
-    try:
-        while await walk.step():
-            steps += 1
-    except DeadlineExceeded:
-        if steps > _FEW_STEPS:
-            raise UnfitError("too much has changed at once", 0.0) from None
-        raise
 
 
 def _apart(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
