@@ -87,6 +87,18 @@ def test_calls_of_a_client_that_left_are_cancelled(
         assert ask_everything(fresh, own).data
 
 
+def test_a_client_that_sent_what_nobody_reads_is_missed_too(own: Upstreams, fresh: Gateway) -> None:
+    """Behind the unread body of a GET the server sees no end by itself: it stops reading."""
+    with rehearsing(own, plan_for(*REGISTRY, kind="hang")):
+        client = LeavingClient(fresh, EVERYTHING, variables(own), unread=200_000)
+        until(lambda: busy(own) == len(REGISTRY))
+        with timed() as took:
+            client.leave()
+            until(lambda: busy(own) == 0)
+
+    assert took.seconds <= LATE_SECONDS
+
+
 def test_calls_below_a_case_are_cancelled_too(fresh: Gateway, own: Upstreams) -> None:
     """Calls that a list's rows made, and those that wait for a place, end with their client."""
     query = """query($hub: ID!) { cases(hubId: $hub, first: 20) { nodes {

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from casegraph.errors import CasegraphError
 from casegraph.loading.loader import Loader
@@ -59,7 +60,7 @@ def no_collector() -> Iterator[None]:
 
 def collected() -> list[str]:
     """Return the parts of requests that only the collector can free, and free them."""
-    kinds = (RequestRecord, Loader, CasegraphError)
+    kinds = (RequestRecord, Loader, CasegraphError, HttpToolsProtocol)
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()
