@@ -9,6 +9,7 @@ two signals the first asks and the second ends.
 import asyncio
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from types import FrameType, TracebackType
 from typing import ClassVar, Self
 from weakref import ref
 
+import httptools
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -66,6 +68,7 @@ class _BoundedConnection(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._gone: Callable[[], None] | None = None
+        self._head_end: int | None = None
         if len(self.connections) > self.connections_max:
             self._refuse(503, "UNAVAILABLE", "Too many connections are open.")
         else:
@@ -82,6 +85,9 @@ class _BoundedConnection(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
+        if self._head_end is not None:
+            rest, self._head_end = data[self._head_end :], None
+            self._ask_again(rest)
         if self._in_head and self._head_bytes > self.head_max:
             self._refuse(431, "BAD_REQUEST", f"Headers are longer than {self.head_max} bytes.")
         # Only now: most requests come in one piece, and a timer for each half would cost 3 µs.
@@ -89,12 +95,16 @@ class _BoundedConnection(HttpToolsProtocol):
             self._expect(self.head_seconds if self._in_head else self.body_seconds)
 
     def on_headers_complete(self) -> None:
+        if self._is_offered():
+            return
         self._in_head = False
         self._settle()
         self.scope["extensions"] = {GONE: {"tell": _teller(self)}}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self._is_offered():
+            return
         self._settle()
         self._in_head, self._head_bytes = True, 0
         super().on_message_complete()
@@ -129,6 +139,29 @@ class _BoundedConnection(HttpToolsProtocol):
         self.flow.resume_reading()  # its end is read like anything else
         if self not in self.connections:
             self.loop.call_soon(self._tell_gone)
+
+    def _is_offered(self) -> bool:
+        """Return whether the request offers another protocol, with which the parser would go on."""
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Take note of where in the data a head ended with an offer."""
+        ended = sys.exception()
+        if ended is not None and self._is_offered():
+            self._head_end = ended.args[0]
+
+    def _ask_again(self, rest: bytes) -> None:
+        """Take a request as if it had offered nothing, as a server may (RFC 9110, 7.8).
+
+        The parser ends with the head, and the body would be lost. The JDK's own client offers
+        HTTP/2 with each request that goes without TLS.
+        """
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % each for each in self.headers if each[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        self.data_received(b"\r\n".join([*lines, b"", rest]))
 
     def _tell_gone(self) -> None:
         if self._gone is not None:
