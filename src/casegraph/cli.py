@@ -308,7 +308,7 @@ def _settings_or_sandbox(config: Path | None, **overrides: Any) -> tuple[Setting
 def _examples(settings: Settings, world: "World | None") -> tuple[ExampleQuery, ...]:
     if world is not None:
         return bundled_examples(world)
-    return examples((settings.action_management.hubs or ("1",))[0], "1", "1")
+    return examples(*(settings.action_management.hubs or ())[:1])
 
 
 def bundled_examples(world: "World") -> tuple[ExampleQuery, ...]:
