@@ -108,6 +108,16 @@ def test_a_connection_goes_on_behind_an_offer(server: Running) -> None:
     assert [each["body"].encode() for each in told] == bodies
 
 
+def test_a_thousand_offers_may_come_at_once(server: Running) -> None:
+    """Each is a turn of a loop, and not a call within the call before."""
+    requests = [post(H2C, body=b"%d" % each) for each in range(1_500)]
+
+    answers = heard(server, b"".join([*requests, post(CLOSING)]))
+
+    assert answers.end == "closed"
+    assert answers.data.count(b"HTTP/1.1 200 OK") == len(requests) + 1
+
+
 def test_an_offer_without_a_body_is_a_request_too(server: Running) -> None:
     """As a browser's page would make one that looks for a WebSocket."""
     told = heard(server, b"GET /a HTTP/1.1\r\nHost: x\r\n" + closing(WEBSOCKET) + b"\r\n").json

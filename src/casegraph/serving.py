@@ -85,9 +85,11 @@ class _BoundedConnection(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_end is not None:
-            rest, self._head_end = data[self._head_end :], None
-            self._ask_again(rest)
+        rest = memoryview(data)
+        while self._head_end is not None:
+            rest, self._head_end = rest[self._head_end :], None
+            super().data_received(self._begun_again())
+            super().data_received(rest)  # type: ignore[arg-type]  # the parser takes any buffer
         if self._in_head and self._head_bytes > self.head_max:
             self._refuse(431, "BAD_REQUEST", f"Headers are longer than {self.head_max} bytes.")
         # Only now: most requests come in one piece, and a timer for each half would cost 3 µs.
@@ -150,18 +152,18 @@ class _BoundedConnection(HttpToolsProtocol):
         if ended is not None and self._is_offered():
             self._head_end = ended.args[0]
 
-    def _ask_again(self, rest: bytes) -> None:
-        """Take a request as if it had offered nothing, as a server may (RFC 9110, 7.8).
+    def _begun_again(self) -> bytes:
+        """Return the head as if it had offered nothing (RFC 9110, 7.8), for a parser of its own.
 
-        The parser ends with the head, and the body would be lost. The JDK's own client offers
-        HTTP/2 with each request that goes without TLS.
+        The other ends with it, and the body would be lost. The JDK's own client offers HTTP/2 with
+        each request that goes without TLS.
         """
         version = self.parser.get_http_version().encode()
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
         lines += [b"%b: %b" % each for each in self.headers if each[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
-        self.data_received(b"\r\n".join([*lines, b"", rest]))
+        return b"\r\n".join([*lines, b"", b""])
 
     def _tell_gone(self) -> None:
         if self._gone is not None:
