@@ -19,7 +19,6 @@ from types import FrameType, TracebackType
 from typing import ClassVar, Self
 from weakref import ref
 
-import httptools
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -161,7 +160,7 @@ class _BoundedConnection(HttpToolsProtocol):
         version = self.parser.get_http_version().encode()
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
         lines += [b"%b: %b" % each for each in self.headers if each[0] != b"upgrade"]
-        self.parser = httptools.HttpRequestParser(self)
+        self.parser = type(self.parser)(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
         return b"\r\n".join([*lines, b"", b""])
 
