@@ -35,21 +35,30 @@ class StallWatch:
 
     def __init__(self) -> None:
         self._stalls: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        self._looked = threading.Condition()
+        self._last = monotonic()
         threading.Thread(target=self._look, name="stall-watch", daemon=True).start()
 
-    def since(self, began: float) -> float:
-        """Return the seconds that were lost since a moment of `time.monotonic`."""
+    def within(self, began: float, ended: float) -> float:
+        """Return the seconds that were lost between two moments of `time.monotonic`."""
+        self._catch_up(ended)
         lost = 0.0
-        for ended, seconds in reversed(tuple(self._stalls)):
-            if ended <= began:
+        for told, seconds in reversed(tuple(self._stalls)):
+            if told <= began:
                 break
-            lost += min(seconds, ended - began)
+            lost += max(0.0, min(told, ended) - max(told - seconds, began))
         return lost
 
     def longest_since(self, began: float) -> float:
         """Return the seconds of the longest stall since a moment of `time.monotonic`."""
+        self._catch_up(monotonic())
         stalls = tuple(self._stalls)
         return max((min(lost, ended - began) for ended, lost in stalls if ended > began), default=0)
+
+    def _catch_up(self, moment: float) -> None:
+        """Return when it has looked later: whoever stood still too may go on before it does."""
+        with self._looked:
+            self._looked.wait_for(lambda: self._last >= moment)
 
     def _look(self) -> None:
         never = threading.Event()
@@ -60,6 +69,9 @@ class StallWatch:
             if late > NOISE_SECONDS:
                 self._stalls.append((now, late))
             before, used = now, using
+            with self._looked:
+                self._last = now
+                self._looked.notify_all()
 
 
 @cache
@@ -81,8 +93,9 @@ def timed() -> Iterator[Timed]:
     """Measure the block; look at the result after it."""
     watch, found, began = stall_watch(), Timed(), monotonic()
     yield found
-    found.wall = monotonic() - began
-    found.seconds = found.wall - watch.since(began)
+    ended = monotonic()
+    found.wall = ended - began
+    found.seconds = found.wall - watch.within(began, ended)
 
 
 @pytest.hookimpl(tryfirst=True)
