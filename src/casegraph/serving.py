@@ -46,7 +46,8 @@ class _BoundedConnection(HttpToolsProtocol):
     """One connection, of which a client can hold only so much and only so long.
 
     The server bounds the time between two requests only; a client that is silent, sends a byte now
-    and then, or never reads would keep its connection for ever. Times are seconds.
+    and then, or never reads would keep its connection for ever. It also tells who asks when the
+    client has left, and speaks HTTP/1.1 whatever else is offered. Times are seconds.
     """
 
     connections_max: ClassVar[int] = 1000
@@ -84,11 +85,8 @@ class _BoundedConnection(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        rest = memoryview(data)
-        while self._head_end is not None:
-            rest, self._head_end = rest[self._head_end :], None
-            super().data_received(self._begun_again())
-            super().data_received(rest)  # type: ignore[arg-type]  # the parser takes any buffer
+        if self._head_end is not None:
+            self._decline_offers(memoryview(data))
         if self._in_head and self._head_bytes > self.head_max:
             self._refuse(431, "BAD_REQUEST", f"Headers are longer than {self.head_max} bytes.")
         # Only now: most requests come in one piece, and a timer for each half would cost 3 µs.
@@ -150,6 +148,13 @@ class _BoundedConnection(HttpToolsProtocol):
         ended = sys.exception()
         if ended is not None and self._is_offered():
             self._head_end = ended.args[0]
+
+    def _decline_offers(self, rest: memoryview) -> None:
+        """Take each request whose head ended with an offer as one that had none."""
+        while self._head_end is not None:
+            rest, self._head_end = rest[self._head_end :], None
+            super().data_received(self._begun_again())
+            super().data_received(rest)  # type: ignore[arg-type]  # the parser takes any buffer
 
     def _begun_again(self) -> bytes:
         """Return the head as if it had offered nothing (RFC 9110, 7.8), for a parser of its own.

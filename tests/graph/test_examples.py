@@ -19,7 +19,7 @@ def test_those_that_can_be_run_come_first() -> None:
 
 
 def test_they_answer_or_say_what_is_missing(gateway: Gateway, upstreams: Upstreams) -> None:
-    """No id that was made up is asked for, so nothing is null without a word."""
+    """No hub and no case that was made up is asked for, so none is null without a word."""
     hub = str(upstreams.world.oddities.hub_with_program)
     answers = {each.name: gateway.ask(each.query, each.variables) for each in examples(hub)}
 

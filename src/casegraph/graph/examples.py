@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-A_HUB, A_CASE, A_CUSTOMER = "the id of a hub", "the id of a case", "the id of a customer"
+_HUB, _CASE, _CUSTOMER = "the id of a hub", "the id of a case", "the id of a customer"
 """Stand where nobody knows an id; hubs and cases have none such, so that asked for it says why."""
-_PLACES = frozenset((A_HUB, A_CASE, A_CUSTOMER))
+_PLACES = frozenset((_HUB, _CASE, _CUSTOMER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ CUSTOMER = """query Customer($customer: ID!) {
 
 
 def examples(
-    hub_id: str = A_HUB, case_id: str = A_CASE, customer_id: str = A_CUSTOMER
+    hub_id: str = _HUB, case_id: str = _CASE, customer_id: str = _CUSTOMER
 ) -> tuple[ExampleQuery, ...]:
     """Return the examples for one hub, a case with everything, and a customer.
 

@@ -310,7 +310,12 @@ def feed_known(
             asks = verdict(age, windows, acceptance) is Verdict.FETCH
             calls = view.refresh_calls if asks else 0
             shared_by = 1 + page_latency * view.needs_per_second
-            return FeedKnown(True, calls, view.is_joinable, shared_by)  # noqa: FBT003  ready
+            return FeedKnown(
+                ready=True,
+                refresh_calls=calls,
+                is_joinable=view.is_joinable,
+                shared_by=shared_by,
+            )
         case FeedState.FILLING:
             return FeedKnown(pages_left=view.pages_left)
         case _:

@@ -107,10 +107,8 @@ class Feed(Generic[Row]):
         """Bring the index up to now, counting where that is due, and learn whether it can be."""
         went_well = False
         try:
-            await self._upkeep.confirm()
+            await self._refreshed(None)
             went_well = self._upkeep.state is FeedState.READY
-        except ContractViolation:
-            self._upkeep.halt("its changes cannot be read", UNFIT_SECONDS)
         except (UpstreamError, LimitExceeded) as error:
             _log.debug("a feed that was tried could not be had (%s)", type(error).__name__)
         self._demand.was_tried(went_well=went_well)
@@ -243,11 +241,7 @@ class Feed(Generic[Row]):
         upkeep = self._upkeep
         reason: StaleReason | None = None
         try:
-            if ahead is None or not await upkeep.landed(ahead):
-                await upkeep.confirm()
-        except ContractViolation:
-            # One row that cannot be read spoils the list, and not what is asked directly.
-            upkeep.halt("its changes cannot be read", UNFIT_SECONDS)
+            await self._refreshed(ahead)
         except UpstreamError as error:
             is_allowed = _may_stand_in(error) and stands_in(upkeep.core.age(), windows, acceptance)
             if not is_allowed:
@@ -257,6 +251,16 @@ class Feed(Generic[Row]):
         if upkeep.state is not FeedState.READY:
             raise _NothingToServeError
         return reason
+
+    async def _refreshed(self, ahead: Boarding | None) -> None:
+        """Bring the index up to now, or to a halt; raises UpstreamError where that fails."""
+        upkeep = self._upkeep
+        try:
+            if ahead is None or not await upkeep.landed(ahead):
+                await upkeep.confirm()
+        except ContractViolation:
+            # One row that cannot be read spoils the list, and not what is asked directly.
+            upkeep.halt("its changes cannot be read", UNFIT_SECONDS)
 
     def _complete(self, keys: Sequence[FeedKey]) -> dict[str, tuple[Row, ...]]:
         index = self._upkeep.core.index
