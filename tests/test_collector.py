@@ -215,7 +215,7 @@ async def leak(request):
 async def state(_request):
     loop = type(asyncio.get_running_loop()).__module__
     young = gc.get_threshold()[0]
-    known = [each for each in gc.get_objects() if type(each).__name__ == "_BoundedConnection"]
+    known = [each for each in gc.get_objects() if type(each).__name__ == "BoundedConnection"]
     parser = type(known[0].parser).__module__.partition(".")[0]
     return PlainTextResponse(f"{loop} {gc.get_freeze_count()} {young} {parser}")
 

@@ -33,9 +33,10 @@ from uvicorn.server import ServerState
 
 from casegraph.app import create_app
 from casegraph.collector import Collector
+from casegraph.connection import BoundedConnection
 from casegraph.sandbox.server import build
 from casegraph.sandbox.world import build_world
-from casegraph.serving import _BoundedConnection, start_in_thread
+from casegraph.serving import start_in_thread
 from casegraph.settings import load_settings
 
 ROUNDS = 7
@@ -89,7 +90,7 @@ class Connection:
         config = uvicorn.Config(app, log_config=None, access_log=False, ws="none")
         config.load()
         self._state = ServerState()
-        self._protocol = _BoundedConnection(config, self._state, {})
+        self._protocol = BoundedConnection(config, self._state, {})
         self._transport = _Transport()
         self._protocol.connection_made(self._transport)
 

@@ -98,7 +98,7 @@ def test_every_safety_is_where_it_is_taken_out(
     """Without one of them a gateway answers as with all."""
     for module, name in ((app, "OperationCosts"), (app, "wire"), (wiring, "build_chain")):
         monkeypatch.setattr(module, name, getattr(module, name))  # put back after the test
-    for name in ("_BoundedConnection", "Collector"):
+    for name in ("BoundedConnection", "Collector"):
         monkeypatch.setattr(serving, name, getattr(serving, name))
 
     SAFETIES[safety]()

@@ -91,7 +91,7 @@ def _without_telemetry() -> None:
 
 def _without_bounds() -> None:
     """Hold connections as the server does by itself, for as long as a client likes."""
-    _replace(serving, "_BoundedConnection", HttpToolsProtocol)
+    _replace(serving, "BoundedConnection", HttpToolsProtocol)
 
 
 def _without_collector() -> None:

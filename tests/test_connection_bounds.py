@@ -11,7 +11,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from casegraph import serving
+from casegraph.connection import BoundedConnection
 from casegraph.serving import Running, start_in_thread
 from support.raw_client import Heard, listen
 from support.rehearsed import until
@@ -33,7 +33,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 def server() -> Iterator[Running]:
     """Return a server with short bounds."""
     with pytest.MonkeyPatch.context() as patch:
-        bounds = serving._BoundedConnection
+        bounds = BoundedConnection
         for name in ("head_seconds", "body_seconds", "unread_seconds"):
             patch.setattr(bounds, name, SHORT)
         patch.setattr(bounds, "connections_max", 5)

@@ -77,7 +77,7 @@ def test_a_client_that_leaves_is_told_of(server: Running, app: App, size: int) -
 
 def test_a_connection_that_has_ended_waits_for_no_collector(server: Running, app: App) -> None:
     """Nothing of it and of what came with its requests is part of a cycle."""
-    kinds = {"_BoundedConnection", "RequestResponseCycle"}
+    kinds = {"BoundedConnection", "RequestResponseCycle"}
 
     def left() -> int:
         return sum(type(each).__name__ in kinds for each in gc.get_objects())
