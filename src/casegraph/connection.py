@@ -17,6 +17,7 @@ from weakref import ref
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from casegraph.edge.cancellation import GONE, TellWhenGone
+from casegraph.whole_answers import WholeAnswers
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -76,6 +77,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._settle()
         self.scope["extensions"] = {GONE: {"tell": _teller(self)}}
         super().on_headers_complete()
+        self.cycle.__class__ = WholeAnswers  # whose task has not begun
 
     def on_message_complete(self) -> None:
         """Take note that all of a request is there."""

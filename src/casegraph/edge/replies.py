@@ -10,6 +10,10 @@ from functools import lru_cache
 
 from starlette.types import Receive, Scope, Send
 
+WHOLE = "casegraph.whole"
+"""Name of a member of a start of ASGI's, which says that the body follows in one message at once.
+This product's own server writes both together; others do not know it."""
+
 
 class Reply:
     """One answer, as an ASGI application; `headers` are those that not every answer has."""
@@ -42,6 +46,7 @@ class Reply:
             "type": "http.response.start",
             "status": self.status_code,
             "headers": self._headers,
+            WHOLE: True,
         }
         await send(start)
         await send({"type": "http.response.body", "body": self.body})
