@@ -125,7 +125,7 @@ def _upstream_of(record: object) -> str:
 def acceptance_of(info: Info) -> Acceptance:
     """Return what a field accepts: its directive's word, or its request's."""
     raw: Any = info._raw_info  # noqa: SLF001  strawberry offers no other way to the field's nodes
-    asked = info.context.asking.acceptance
+    asked: Acceptance = raw.context.asking.acceptance
     for node in raw.field_nodes:
         if node.directives:
             said = get_directive_values(FRESHNESS, node, raw.variable_values)
@@ -143,8 +143,8 @@ def _narrowed(asked: Acceptance, said: Mapping[str, int | None]) -> Acceptance:
 
 def reads_of(info: Info) -> Reads:
     """Return the reads that a field's resolver uses."""
-    acceptance = acceptance_of(info)
     context = info.context
+    acceptance = acceptance_of(info)
     if acceptance is context.asking.acceptance:
         return context.reads
     return context.reads_accepting(acceptance)

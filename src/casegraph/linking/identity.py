@@ -27,10 +27,11 @@ class CaseKey(NamedTuple):
 
     def normalised(self) -> "CaseKey | None":
         """Return the key in normal form, or None where either half is blank."""
-        hub_id, case_id = normalise(self.hub_id), normalise(self.case_id)
-        if hub_id is None or case_id is None:
-            return None
-        return CaseKey(hub_id, case_id)
+        normal = (normalise(self.hub_id), normalise(self.case_id))
+        if normal == self:
+            return self
+        hub_id, case_id = normal
+        return None if hub_id is None or case_id is None else CaseKey(hub_id, case_id)
 
 
 def normalise(text: str | None) -> str | None:
@@ -40,4 +41,6 @@ def normalise(text: str | None) -> str | None:
     """
     if text is None:
         return None
+    if text.isalnum() and text.isascii():
+        return text  # as nearly all are, and then it is its own normal form
     return unicodedata.normalize("NFC", text).strip() or None

@@ -106,7 +106,7 @@ class SingleFlight:
             self._abandon(key, flight)
 
     def _depart(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> "_Flight":
-        flight = _Flight(asyncio.create_task(_captured(make)))
+        flight = _Flight(asyncio.get_running_loop().create_task(_captured(make)))
         self._flights[key] = flight
         self._tasks.add(flight.task)
         flight.task.add_done_callback(lambda task: self._land(key, flight, task))

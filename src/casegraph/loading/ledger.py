@@ -69,6 +69,8 @@ class Ledger:
         self._entries: list[Provenance] = []
         self._brought: list[tuple[Provenance, tuple[object, ...]]] = []
         """What is not in `_by_record` yet."""
+        self._carried: list[tuple[object, object]] = []
+        """Records and copies of them that are not there yet either."""
         # By identity: equal records may come from different places. The record is held, so that
         # its identity cannot be given to another one while this request lives.
         self._by_record: dict[int, tuple[object, Provenance]] = {}
@@ -82,9 +84,7 @@ class Ledger:
 
     def carry(self, old: object, new: object) -> None:
         """Let a copy of a record have its provenance."""
-        found = self.of(old)
-        if found is not None:
-            self._by_record[id(new)] = (new, found)
+        self._carried.append((old, new))
 
     def of(self, record: object) -> Provenance | None:
         """Return where a record came from; None where it was not written down."""
@@ -93,12 +93,17 @@ class Ledger:
                 # The first counts: whoever reads it again finds what this request has brought.
                 self._by_record.setdefault(id(each), (each, provenance))
         self._brought.clear()
+        for old, new in self._carried:
+            if id(old) in self._by_record:
+                self._by_record[id(new)] = (new, self._by_record[id(old)][1])
+        self._carried.clear()
         found = self._by_record.get(id(record))
         return None if found is None else found[1]
 
     def forget_records(self) -> None:
         """Let go of the records: nobody will ask where one came from; the provenances stay."""
         self._brought.clear()
+        self._carried.clear()
         self._by_record.clear()
 
     def __iter__(self) -> Iterator[Provenance]:

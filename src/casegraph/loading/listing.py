@@ -21,13 +21,10 @@ Position: TypeAlias = tuple[str | int, ...]
 """Where a row stands in its list."""
 
 
-class Known(Generic[T]):
+class Known(Struct, Generic[T], frozen=True):
     """A function for a value that is in hand; who knows this class need not await it."""
 
-    __slots__ = ("value",)
-
-    def __init__(self, value: T) -> None:
-        self.value = value
+    value: T
 
     async def __call__(self) -> T:
         """Return the value."""
@@ -121,9 +118,9 @@ def slice_after(
     return Listing(
         items=page,
         position=lambda index: (start + index, str(key(page[index]))),
-        has_next=known(start + len(page) < len(rows)),
+        has_next=Known(start + len(page) < len(rows)),
         has_previous=start > 0,
-        count=known(None if incomplete_reason else len(rows)),
+        count=Known(None if incomplete_reason else len(rows)),
         incomplete_reason=incomplete_reason,
     )
 

@@ -7,7 +7,8 @@ Invariant: what a resolver is handed is what graphql-core and strawberry would h
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLResolveInfo
@@ -20,6 +21,11 @@ from casegraph.engine.compiled.arguments import PlainArguments
 from casegraph.engine.compiled.classes import looks_at_values_only
 from casegraph.engine.compiled.fields import Sources, is_shareable
 from casegraph.engine.compiled.plan import Entry, Indexes, Plan, Shape, Step, traced
+
+_new_info: Callable[[tuple[Any, ...]], GraphQLResolveInfo[Any]] = partial(
+    tuple.__new__, GraphQLResolveInfo
+)
+"""Makes one of all its fields; what it counts by itself, each time, is a tenth of a call."""
 
 
 class Calls:
@@ -106,19 +112,19 @@ class Calls:
     def info(self, step: Step, entry: Entry | None, indexes: Indexes) -> GraphQLResolveInfo[Any]:
         """Return what a resolver is told of its place."""
         field, request = self._told(step)
-        return GraphQLResolveInfo._make((*field, self._path(step, entry, indexes), *request))
+        return _new_info((*field, self._path(step, entry, indexes), *request))
 
     def placeless_info(self, step: Step) -> GraphQLResolveInfo[Any]:
         """Return the same without the path."""
         info = self._placeless.get(step.number)
         if info is None:
             field, request = self._told(step)
-            info = self._placeless[step.number] = GraphQLResolveInfo._make((*field, None, *request))
+            info = self._placeless[step.number] = _new_info((*field, None, *request))
         return info
 
     def _told(self, step: Step) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return what a resolver is told before its path, and after."""
-        # The order is that of GraphQLResolveInfo, for _make; _replace takes twice as long.
+        # In the order of GraphQLResolveInfo; _replace takes twice as long.
         request = self._request
         if request is None:
             plan = self.plan

@@ -199,7 +199,7 @@ class Run(Calls):
         if step.source.way is not Way.BATCHED:
             return self._each(region, step, entries)
         found = self._batch(step, entries)
-        if is_awaitable(found):
+        if found.__class__ is not list and is_awaitable(found):
             return self._batched(region, step, entries, found)
         self._settle(region, step, entries, found)
         settled.append(region)

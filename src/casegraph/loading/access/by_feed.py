@@ -8,8 +8,9 @@ refresh, or when the sweep began.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from math import inf
 from typing import Any, Generic, TypeVar
 
@@ -128,7 +129,7 @@ def read_at_once(
     ahead.leave()
     access.tell(Need(read.need, len(keys)), Path.FEED)
     rows = answer.rows
-    asking.ledger.enter(answer.provenance, _chained(rows))
+    asking.ledger.enter(answer.provenance, chain.from_iterable(rows.values()))
     return {key: read.value(rows[asked.case_id]) for key, asked in wanted.items()}
 
 
@@ -356,7 +357,7 @@ async def _from_feed(
         return results
     rows = answer.rows
     found = {key: rows[asked.case_id] for key, asked in wanted.items() if asked.case_id in rows}
-    asking.ledger.enter(answer.provenance, _chained(found))
+    asking.ledger.enter(answer.provenance, chain.from_iterable(found.values()))
     return {**results, **{key: read.value(its) for key, its in found.items()}}
 
 
@@ -380,5 +381,3 @@ def _feed_keys(
     return wanted, bad
 
 
-def _chained(found: Mapping[Any, Iterable[Row]]) -> Iterable[Row]:
-    return (row for rows in found.values() for row in rows)

@@ -31,6 +31,9 @@ ANCHORS_MAX = 500
 Parts = tuple[str, ...]
 """The scope's parts and what within it the figure is about."""
 
+_NEVER_TOOK = (GUESSED_LATENCY, float("-inf"))
+"""What is known of a call that nobody has made: a guess, and no moment at which it was true."""
+
 
 class Learned:
     """The figures of one process."""
@@ -44,18 +47,16 @@ class Learned:
 
     def took(self, upstream: str, operation: str, seconds: float) -> None:
         """Learn how long one attempt on the wire took, waits in front of it left out."""
-        before = self._recent_latency(upstream, operation)
-        smoothed = seconds if before is None else before + WEIGHT * (seconds - before)
-        self._latencies[upstream, operation] = (smoothed, self._clock())
+        before, at = self._latencies.get((upstream, operation), _NEVER_TOOK)
+        now = self._clock()
+        is_recent = now - at <= LATENCY_KEPT_SECONDS
+        smoothed = before + WEIGHT * (seconds - before) if is_recent else seconds
+        self._latencies[upstream, operation] = (smoothed, now)
 
     def latency(self, upstream: str, operation: str) -> float:
         """Return how long such a call takes; a guess before the first and long after the last."""
-        known = self._recent_latency(upstream, operation)
-        return GUESSED_LATENCY if known is None else known
-
-    def _recent_latency(self, upstream: str, operation: str) -> float | None:
-        seconds, at = self._latencies.get((upstream, operation), (None, 0.0))
-        return seconds if self._clock() - at <= LATENCY_KEPT_SECONDS else None
+        seconds, at = self._latencies.get((upstream, operation), _NEVER_TOOK)
+        return seconds if self._clock() - at <= LATENCY_KEPT_SECONDS else GUESSED_LATENCY
 
     def counted(self, parts: Parts, total: int | None) -> None:
         """Learn how many rows there are of something; None teaches nothing."""

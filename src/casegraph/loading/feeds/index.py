@@ -40,6 +40,8 @@ class Index(Generic[Row]):
         self._size = size
         self._rows: dict[str, tuple[Row, Facts, int]] = {}
         self._cases: dict[str, set[str]] = {}
+        self._in_order: dict[str, tuple[Row, ...] | None] = {}
+        """What `of` has returned of these cases, which have not changed since."""
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -63,12 +65,20 @@ class Index(Generic[Row]):
             size = self._size(row)
             self._rows[facts.row_id] = (row, facts, size)
             self._cases.setdefault(facts.case_id, set()).add(facts.row_id)
+            self._in_order.pop(facts.case_id, None)
             self.bytes += size
         return len(self._rows) - known
 
     def of(self, case_id: str) -> tuple[Row, ...] | None:
         """Return the rows of a case in order; None where the feed may have missed changes."""
-        held = [self._rows[row_id] for row_id in self._cases.get(case_id, ())]
+        if case_id not in self._cases:
+            return ()
+        if case_id not in self._in_order:
+            self._in_order[case_id] = self._sorted(case_id)
+        return self._in_order[case_id]
+
+    def _sorted(self, case_id: str) -> tuple[Row, ...] | None:
+        held = [self._rows[row_id] for row_id in self._cases[case_id]]
         if not all(facts.shows_changes for _, facts, _ in held):
             return None
         held.sort(key=lambda each: each[1].order)
@@ -113,6 +123,7 @@ class Index(Generic[Row]):
     def _remove(self, row_id: str) -> None:
         _, facts, size = self._rows.pop(row_id)
         self.bytes -= size
+        self._in_order.pop(facts.case_id, None)
         of_case = self._cases[facts.case_id]
         of_case.discard(row_id)
         if not of_case:
