@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.contestants import Contestant
+from bench.contestants import FLOOR, Contestant
 from bench.questions import FIVE, SCALES
 from bench.rounds import FEW, Figures, Task
 
@@ -22,6 +22,8 @@ SLOW = ("case_reviews", 500.0)
 _NONE = "-"
 
 _PEERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "floor-our-client": (str(FLOOR), {}),
+    "floor-our-exchange": (str(FLOOR), {"WITHOUT": "chain"}),
     "floor-py-raw": ("floor-py", {"CLIENT": "raw"}),
     "floor-py-aiohttp": ("floor-py", {"CLIENT": "aiohttp"}),
     "mercurius-jit": ("mercurius", {}),
@@ -31,8 +33,8 @@ _PEERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "strawberry-tuned": ("strawberry", {"MODE": "tuned", "CLIENT": "aiohttp"}),
     "strawberry-plain": ("strawberry", {"MODE": "plain"}),
 }
-"""What a harness may have, each a folder below its `peers`, and with what environment."""
-DEFAULT_PEERS = ("floor-py-raw", "mercurius-jit", "yoga", "apollo")
+"""Each a folder below a harness's `peers`, or one of this project, and with what environment."""
+DEFAULT_PEERS = ("floor-py-raw", "floor-our-client", "mercurius-jit", "yoga", "apollo")
 
 
 @dataclass(frozen=True)

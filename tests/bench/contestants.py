@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 PEER = Path(__file__).parent / "peer"
+FLOOR = Path(__file__).parent / "floor"
 _PATIENCE_SECONDS = 120.0
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _CORES = sorted(os.sched_getaffinity(0))
