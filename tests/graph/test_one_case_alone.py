@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.gateway import Gateway
+from support.gateway import Gateway, running_gateway
 from support.upstreams import Upstreams
 
 ONE = "case(hubId: $hub, caseId: $case) { caseId name isOverdue notes { nodes { noteId } } }"
@@ -66,3 +66,44 @@ def test_an_id_that_is_none_is_told_as_anywhere_else(gateway: Gateway, hub: str,
     assert [(each["message"], each["extensions"]["code"]) for each in alone.get("errors", ())] == [
         (each["message"], each["extensions"]["code"]) for each in beside.get("errors", ())
     ]
+
+
+LINKS = """notes%s { nodes { noteId text } } ratings%s { nodes { ratingId score } }
+    reviews%s { nodes { reviewEntryId status } }"""
+LINKED = {
+    "alone": "{ case(hubId: $hub, caseId: $case) { %s } }",
+    "beside another field": "{ __typename case(hubId: $hub, caseId: $case) { %s } }",
+    "under two names": """{ case(hubId: $hub, caseId: $case) { %s
+        n: notes(first: 1) { nodes { noteId } } r: ratings(first: 1) { nodes { ratingId } }
+        e: reviews(first: 1) { nodes { reviewEntryId } } } }""",
+    "one under the other": """{ case(hubId: $hub, caseId: $case) { %s
+        again: notes { nodes { case { notes { nodes { noteId } }
+        ratings { nodes { ratingId } } reviews { nodes { reviewEntryId } } } } } } }""",
+}
+
+
+@pytest.mark.parametrize("way", LINKED)
+@pytest.mark.parametrize("engine", ["compiled", "standard"])
+def test_each_of_its_links_is_one_call_however_often_it_is_asked(
+    upstreams: Upstreams, engine: str, way: str
+) -> None:
+    """Whether others could be asked together with it or not, and at its second sight too."""
+    case = str(upstreams.world.oddities.case_with_everything)
+    asked = {"hub": str(upstreams.world.oddities.hub_with_program), "case": case}
+    links = LINKS % ("", "", "")
+    settings = {**upstreams.environment, "CASEGRAPH_ENGINE": engine}
+    with running_gateway(settings) as gateway:
+        query = HEAD + LINKED["beside another field"] % links
+        expected = gateway.ask(query, asked).data["case"]
+        for _ in range(3):
+            upstreams.mark()
+            found = gateway.ask(HEAD + LINKED[way] % links, asked).data["case"]
+            assert upstreams.calls() == {
+                "action_management.case": 1,
+                "action_management.case_notes": 1,
+                "case_reviews.reviews": 1,
+                "ratings.ratings": 1,
+            }
+
+    assert {name: found[name] for name in expected} == expected
+    assert all(each["nodes"] for each in expected.values())

@@ -18,7 +18,7 @@ from casegraph.graph.connections import Rows
 from casegraph.graph.context import Info
 from casegraph.graph.cursors import Scope
 from casegraph.graph.freshness import reads_of
-from casegraph.graph.selections import asks_for_details
+from casegraph.graph.selections import asks_for_details, is_of_one
 from casegraph.linking.identity import CaseKey, System
 from casegraph.loading.link_reads import origin_of
 from casegraph.loading.listing import Listing, Position, slice_after
@@ -93,7 +93,7 @@ def notes(
     reads, lists = reads_of(info).notes, [(wanted[at], positions[at]) for at in asked]
     found = reads.of_cases_at_once(lists, size, include_system=system)
     if found is None:
-        later = reads.of_cases(lists, size, include_system=system)
+        later = reads.of_cases(lists, size, include_system=system, alone=is_of_one(info))
         return _rows_later(scopes, pages, asked, later)
     return _rows(scopes, pages, asked, found)
 
@@ -149,7 +149,8 @@ def _followed(
     wanted = [(key_of(cases[at]), ids[at], positions[at]) for at in asked]
     found = link.at_once(wanted, link.chosen, size)
     if found is None:
-        return _rows_later(scopes, pages, asked, link.pages(wanted, link.chosen, size))
+        later = link.pages(wanted, link.chosen, size, alone=is_of_one(info))
+        return _rows_later(scopes, pages, asked, later)
     return _rows(scopes, pages, asked, found)
 
 

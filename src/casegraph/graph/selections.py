@@ -37,6 +37,20 @@ def is_alone(info: Info) -> bool:
     return len(selected) == 1 and isinstance(selected[0], FieldNode)
 
 
+def is_of_one(info: Info) -> bool:
+    """Return whether nothing else is asked of a field's kind while it is: its parent is the only.
+
+    That is below the only field of an operation, with no list between.
+    """
+    raw: Any = info._raw_info  # noqa: SLF001  as below
+    around = raw.path
+    while around is not None:
+        if around.key.__class__ is int:
+            return False
+        around = around.prev
+    return is_alone(info)
+
+
 def _names(info: Info) -> Iterator[str]:
     raw: Any = info._raw_info  # noqa: SLF001  strawberry offers no other way to the field's nodes
     for node in raw.field_nodes:

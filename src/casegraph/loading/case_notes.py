@@ -67,13 +67,22 @@ class NoteReads:
         return Loader(self._ask_notes)
 
     async def of_cases(
-        self, wanted: Sequence[tuple[CaseKey, Position | None]], first: int, *, include_system: bool
+        self,
+        wanted: Sequence[tuple[CaseKey, Position | None]],
+        first: int,
+        *,
+        include_system: bool,
+        alone: bool = False,
     ) -> list[Listing[Note] | BaseException]:
-        """Return a page of the notes of each case, or why it has none."""
+        """Return a page of the notes of each case, or why it has none.
+
+        `alone` says that the request wants those of no other case just now.
+        """
         for key, notes in self._there.items():
             self._notes.prime(key, notes)
         self._there.clear()
-        found = await self._notes.load_many([key for key, _ in wanted])
+        keys = [key for key, _ in wanted]
+        found = await self._notes.load_many(keys, alone=alone)
         return _pages(found, wanted, first, include_system)
 
     def of_cases_at_once(

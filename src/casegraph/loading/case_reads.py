@@ -16,7 +16,7 @@ import msgspec
 from casegraph.errors import InvalidArgument, UpstreamNotFound
 from casegraph.linking.identity import CaseKey
 from casegraph.loading.access.cases import CasesById
-from casegraph.loading.access.cost import Need, NeedKind, Path
+from casegraph.loading.access.cost import Need, NeedKind
 from casegraph.loading.access.each import Results
 from casegraph.loading.access.per_hub import by_hub
 from casegraph.loading.access.planning import Access
@@ -30,7 +30,7 @@ from casegraph.loading.loader import Loader, each, one_by_one
 from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
 from casegraph.telemetry import waterfall
-from casegraph.transport.allowance import reserve, reserving
+from casegraph.transport.allowance import reserving
 from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
 from casegraph.upstreams.action_management.records import Case, CasePage, Note
 from casegraph.upstreams.decode import Shape, encode
@@ -302,8 +302,7 @@ class CaseReads:
 
     def _plan_details(self, cases: int) -> None:
         """Set the calls aside: there is no choice to be made, one for each is the only way."""
-        reserve(cases)
-        self._access.tell(Need(NeedKind.DETAILS, cases), Path.DIRECT)
+        self._access.plan_direct(Need(NeedKind.DETAILS, cases), cases)
 
     async def _ask_one(self, key: CaseKey) -> Case | None:
         client = self._sources.action_management

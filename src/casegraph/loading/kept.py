@@ -136,6 +136,9 @@ class Kept:
         Without tasks and time-outs of their own, unless something kept may stand in for each after
         half of the time.
         """
+        if len(wanted) == 1:
+            only = await self._read_or_error(what, *wanted[0], asking)
+            return [only]
         calls = _keyed(what, wanted, asking)
         if calls is None or what.kind is Kind.CASES or asking.acceptance.only_if_cached:
             each = (self.read(what, parts, fetch, asking) for parts, fetch in wanted)
@@ -156,6 +159,14 @@ class Kept:
             for each in readings
             if each is not None
         ]
+
+    async def _read_or_error(
+        self, what: What[T], parts: tuple[str, ...], fetch: Fetch[T], asking: Asking
+    ) -> T | Exception:
+        try:
+            return await self.read(what, parts, fetch, asking)
+        except Exception as error:  # noqa: BLE001  it stands in the place of the value
+            return error
 
     async def peek(
         self, what: What[T], parts: tuple[str, ...], asking: Asking

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from casegraph.loading.once import made_names
+from casegraph.telemetry import waterfall
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -37,7 +38,7 @@ class _Asked(Generic[K]):
     """Keys that are asked together, and how many wait for any of them."""
 
     keys: list[K] = field(default_factory=list)
-    waiters: dict[asyncio.Future[None], None] = field(default_factory=dict)
+    waiters: dict[asyncio.Future[Any], None] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
 
@@ -66,11 +67,14 @@ class Loader(Generic[K, V]):
             raise outcome.error.with_traceback(outcome.traceback)
         return outcome
 
-    async def load_many(self, keys: Sequence[K]) -> list[V | BaseException]:
+    async def load_many(self, keys: Sequence[K], *, alone: bool = False) -> list[V | BaseException]:
         """Return the values of several keys in order, each failure in its value's place.
 
-        One wait for all of them: a task for each costs more than most of what is loaded.
+        One wait for all of them: a task for each costs more than most of what is loaded. `alone`
+        says that the request asks for nothing else just now, so that nothing is to be collected.
         """
+        if alone and len(keys) == 1 and self._is_new(keys[0]):
+            return [await self._load_alone(keys[0])]
         results: list[asyncio.Future[V | _Failed]] = []
         pending: dict[_Asked[K], None] = {}
         for key in keys:
@@ -134,6 +138,37 @@ class Loader(Generic[K, V]):
         self._asked[key] = self._collecting
         return result
 
+    def _is_new(self, key: K) -> bool:
+        """Return whether a key was not asked for yet, in a request that nobody watches.
+
+        What a task has chosen stands for all its calls: who watches has one for each choice.
+        """
+        is_known = key in self._results or key in self._primed
+        return not is_known and waterfall.current_waterfall.get() is None
+
+    async def _load_alone(self, key: K) -> V | BaseException:
+        """Return the value of a key without a task and a turn of the loop: for 5 µs, not 16.
+
+        Who asks for the key meanwhile waits for it, and has it asked anew if this caller leaves.
+        """
+        result = self._results[key] = self._future()
+        asked = self._asked[key] = _Asked([key], {result: None})
+        try:
+            values = await _answers(self._batch, (key,), Exception)
+        except BaseException:
+            del asked.waiters[result]
+            self._hand_over(asked)
+            raise
+        self._answered(asked, values)
+        return _outcome(result.result())
+
+    def _hand_over(self, asked: "_Asked[K]") -> None:
+        """Let those who wait go on without the one who did the work; without any it has ended."""
+        if asked.waiters:
+            asked.task = asyncio.create_task(self._run(asked))
+        else:
+            self._abandon(asked)
+
     async def _wait(self, pending: "Collection[_Asked[K]]") -> None:
         # A future of one's own for each: the results are shared, and cancelling one who waits would
         # cancel them for all. `asyncio.wait` does the same for 4 µs more.
@@ -168,7 +203,9 @@ class Loader(Generic[K, V]):
             asked.task = asyncio.create_task(self._run(asked))
 
     async def _run(self, asked: "_Asked[K]") -> None:
-        values = await _answers(self._batch, tuple(asked.keys))
+        self._answered(asked, await _answers(self._batch, tuple(asked.keys)))
+
+    def _answered(self, asked: "_Asked[K]", values: Mapping[K, V | BaseException]) -> None:
         for key in asked.keys:  # none, when all have left meanwhile
             # A batch that forgets a key is a bug; unanswered, its waiters would wait for ever.
             value = values[key] if key in values else LookupError("the batch left out a key")
@@ -180,11 +217,14 @@ class Loader(Generic[K, V]):
                 waiter.set_result(None)
 
 
-async def _answers(batch: Batch[K, V], keys: Sequence[K]) -> Mapping[K, V | BaseException]:
+async def _answers(
+    batch: Batch[K, V], keys: Sequence[K], taken: type[BaseException] = BaseException
+) -> Mapping[K, V | BaseException]:
+    """Return what a batch answers, or its failure, which belongs to those who wait."""
     # In no frame that holds the loader or the error: a cycle, which waits for its collector.
     try:
         return await batch(keys)
-    except BaseException as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
+    except taken as error:
         return dict.fromkeys(keys, error)
 
 

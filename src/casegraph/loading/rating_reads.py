@@ -162,9 +162,15 @@ class RatingReads:
         wanted: Sequence[tuple[CaseKey, str, Position | None]],
         score: RatingScore | None,
         first: int,
+        *,
+        alone: bool = False,
     ) -> list[Listing[LinkedRating] | BaseException]:
-        """Return a page of the ratings of each case, or why it has none."""
-        found = await self._of_case.load_many([case_id for _, case_id, _ in wanted])
+        """Return a page of the ratings of each case, or why it has none.
+
+        `alone` says that the request wants those of no other case just now.
+        """
+        keys = [case_id for _, case_id, _ in wanted]
+        found = await self._of_case.load_many(keys, alone=alone)
         return self._paged(found, wanted, score, first)
 
     def of_cases_at_once(

@@ -156,14 +156,20 @@ class ReviewReads:
         wanted: Sequence[tuple[CaseKey, str, Position | None]],
         status: ReviewStatus | None,
         first: int,
+        *,
+        alone: bool = False,
     ) -> list[Listing[LinkedReviewEntry] | BaseException]:
-        """Return a page of the entries of each case, or why it has none."""
+        """Return a page of the entries of each case, or why it has none.
+
+        `alone` says that the request wants those of no other case just now.
+        """
         for origin, case_id, _ in wanted:
             self._note_opening(origin, case_id)
         for key, its in self._there.items():
             self._of_case.prime(key, its)
         self._there.clear()
-        found = await self._of_case.load_many([case_id for _, case_id, _ in wanted])
+        keys = [case_id for _, case_id, _ in wanted]
+        found = await self._of_case.load_many(keys, alone=alone)
         return self._paged(found, wanted, status, first)
 
     def of_cases_at_once(

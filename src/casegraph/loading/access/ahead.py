@@ -54,7 +54,7 @@ def look_ahead(
     """
     allowance = call_allowance.get()
     acceptance = asking.acceptance
-    if feed is None or acceptance.no_cache or acceptance.only_if_cached:
+    if feed is None or feed.is_off or acceptance.no_cache or acceptance.only_if_cached:
         return None
     feed.needed()
     if allowance is not None and allowance.left < SPARE_CALLS:

@@ -175,7 +175,10 @@ async def _by_choice(
 ) -> Results[K, V]:
     """Return what the feed or a sweep brings, where one of them is the way; nothing elsewhere."""
     acceptance = asking.acceptance
-    usable = None if acceptance.no_cache else feed
+    usable = None if feed is None or feed.is_off or acceptance.no_cache else feed
+    if usable is None and len(keys) == 1:
+        access.plan_direct(Need(read.need, 1 + in_hand), 1)  # no sweep has fewer calls
+        return {}
     if usable is not None:
         await _begin(usable, acceptance, len(keys))
     known = access.known(read.what.upstream, read.operation, read.page_operation)
@@ -379,5 +382,3 @@ def _feed_keys(
         except InvalidArgument as error:
             bad[key] = error
     return wanted, bad
-
-

@@ -71,6 +71,14 @@ class Access:
         self.tell(need, choice.path, choice.rejected)
         return choice
 
+    def plan_direct(self, need: Need, calls: int) -> None:
+        """Set a call aside for each key that needs one, where there is no choice.
+
+        Raises LimitExceeded before the first of them where too few are left.
+        """
+        reserve(calls)
+        self.tell(need, Path.DIRECT)
+
     def tell(
         self, need: Need, path: Path, rejected: Callable[[], Sequence[Rejected]] = tuple
     ) -> None:

@@ -84,6 +84,11 @@ class Feed(Generic[Row]):
         """How many bytes these rows are as JSON."""
         return self._upkeep.core.index.bytes
 
+    @property
+    def is_off(self) -> bool:
+        """Whether it is never filled, and so never a way to anything."""
+        return self._upkeep.state is FeedState.OFF
+
     def view(self) -> FeedView:
         """Return what can be told without a call."""
         return self._upkeep.view(self._demand.per_second())
