@@ -34,6 +34,8 @@ class Asking(Struct, frozen=True, eq=False):
 
         Raises CredentialsMissing for work that has lost its request's caller, or has another's.
         """
-        if not self.scope.is_asked_as(what.upstream, identity_for(what.upstream)):
-            raise CredentialsMissing(what.upstream, what.name)
-        return key_of(what.name, self.scope.parts(what.upstream), parts)
+        scope, upstream = self.scope, what.upstream
+        # Where only the service asks, nobody can be the wrong one.
+        if scope.identities and not scope.is_asked_as(upstream, identity_for(upstream)):
+            raise CredentialsMissing(upstream, what.name)
+        return key_of(what.name, scope.parts(upstream), parts)

@@ -328,7 +328,8 @@ class Kept:
         windows = self.windows[what.kind]
         if windows.kept <= 0:
             return  # of this kind nothing is there, and nothing ever stands in
-        windows = windows_of(entry, windows, key)
+        if entry.value is None:
+            windows = windows_of(entry, windows, key)
         self._store.put(key, entry, what.encode, windows.kept - self._age(entry))
 
     def _ask_behind(self, what: What[T], key: Key, fetch: Fetch[T]) -> None:

@@ -40,6 +40,8 @@ FLIGHT_SECONDS = 10.0
 MORE_SECONDS = 0.25
 """Time that one must have beyond a shared call's to begin it anew; less could not end it."""
 
+_NOT_JOINED = nullcontext()
+
 
 class Begun(Struct, frozen=True, eq=False, gc=False):
     """A call in flight; its identity tells it from the next one for the same key."""
@@ -85,7 +87,7 @@ class SharedCalls:
             is_joined = self._flight.is_under_way(key)
             begun = self._begun.get(key) if is_joined else self._begin(key)
             begun = begun or Begun(self._clock(), self.deadline())  # forgotten meanwhile
-            joined = waterfall.shared(what.upstream, what.name) if is_joined else nullcontext()
+            joined = waterfall.shared(what.upstream, what.name) if is_joined else _NOT_JOINED
             place = self._flight.board(key, partial(self._bring, what, key, fetch, begun))
             try:
                 with joined:

@@ -76,9 +76,10 @@ class RatingsOfCases(Struct, frozen=True, eq=False):
             rows = self.access.kept.take(OF_CASE, reading, self.asking)
             results[key] = NO_ROWS if rows is None else rows
         rest = [key for key in keys if key not in held]
-        known = await self._known(rest, len(held))
-        choice = self.access.plan(Need(NeedKind.RATINGS, len(keys)), known)
-        if choice.path is Path.SUMMARIES:
+        need = Need(NeedKind.RATINGS, len(keys))
+        if rest and not has_list(self.access, self.asking):
+            self.access.plan_direct(need, len(rest))
+        elif self.access.plan(need, await self._known(rest, len(held))).path is Path.SUMMARIES:
             unrated = await self._unrated()
             results.update((key, NO_ROWS) for key in rest if key in unrated)
             rest = [key for key in rest if key not in unrated]
@@ -134,6 +135,14 @@ class RatingsOfCases(Struct, frozen=True, eq=False):
         self.access.learned.shared(parts, having, len(rows))
 
 
+def has_list(access: Access, asking: Asking) -> bool:
+    """Return whether the list may be used that tells which cases have been rated.
+
+    One that serves one answer only is not worth its pages, so that is where it may be kept.
+    """
+    return access.kept.windows[Kind.RATINGS].fresh > 0 and not asking.acceptance.no_cache
+
+
 def unrated_of(summaries: Sequence[CaseSummary]) -> frozenset[str]:
     """Return the cases of which summaries say that nothing was received."""
     return frozenset(
@@ -144,12 +153,9 @@ def unrated_of(summaries: Sequence[CaseSummary]) -> frozenset[str]:
 
 
 async def known_of_list(access: Access, asking: Asking, known: Known) -> Known:
-    """Return what is known, with the list that tells which cases have been rated.
-
-    A list that serves one answer only is not worth its pages, so it is used where it may be kept.
-    """
+    """Return what is known, with the list that tells which cases have been rated."""
     nowhere = with_list(known, None, 1.0)
-    if access.kept.windows[Kind.RATINGS].fresh <= 0 or asking.acceptance.no_cache:
+    if not has_list(access, asking):
         return nowhere
     summaries = await access.kept.peek(SUMMARIES, WHOLE, asking)
     if summaries is not None:
