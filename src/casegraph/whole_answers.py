@@ -32,7 +32,8 @@ class WholeAnswers(RequestResponseCycle):
             self._start = message
             return
         start, self._start = self._start, None
-        if start is not None:
+        # A second start is the server's own: the application has failed before its body.
+        if start is not None and message["type"] == "http.response.body":
             if self._is_written(start, message):
                 return
             await super().send(start)
