@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import weakref
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from casegraph.loading.loader import Loader
+from casegraph.telemetry.waterfall import Waterfall, current_waterfall
 from support.batches import Batches
 from support.clock import settle
 
@@ -88,7 +90,7 @@ async def test_who_asked_alone_and_leaves_hands_over_to_those_who_wait() -> None
 
 
 async def test_nothing_of_a_key_that_was_asked_alone_is_part_of_a_cycle() -> None:
-    """Whether it came, failed, or whoever asked has left."""
+    """Whether it came, failed, or whoever asked has left, all at once or the first alone."""
     batches = Batches({"a": 1})
     loader = Loader(batches)
     gc.disable()
@@ -96,12 +98,55 @@ async def test_nothing_of_a_key_that_was_asked_alone_is_part_of_a_cycle() -> Non
         await loader.load_many(["a"], alone=True)
         await loader.load_many(["left out"], alone=True)
         batches.gate.clear()
-        leaving = asyncio.create_task(loader.load_many(["b"], alone=True))
-        await settle()
-        leaving.cancel()
-        await asyncio.wait({leaving})
+        for key, waiters in (("b", 0), ("c", 1), ("d", 3)):
+            leaving = await _asking(loader, key)
+            waiting = [await _asking(loader, key) for _ in range(waiters)]
+            for each in (leaving, *waiting):
+                each.cancel()
+            await asyncio.wait({leaving, *waiting})
+            await settle()
+        del waiting, each
         gone = weakref.ref(loader)
         del loader, leaving
         assert gone() is None
     finally:
         gc.enable()
+    assert batches.asked == [[key] for key in ("a", "left out", "b", "c", "d")]
+
+
+async def _asking(loader: Loader[str, object], key: str) -> asyncio.Task[object]:
+    asking = asyncio.create_task(loader.load_many([key], alone=True))
+    await settle()
+    return asking
+
+
+async def test_what_is_in_hand_is_not_asked_for_alone() -> None:
+    """It was brought by something else."""
+    batches = Batches({})
+    loader: Loader[str, object] = Loader(batches)
+    loader.prime("a", 1)
+
+    assert await loader.load_many(["a"], alone=True) == [1]
+    assert batches.asked == []
+
+
+async def test_whoever_watches_is_told_of_a_choice_by_a_task_of_its_own() -> None:
+    """A choice stands for all later calls of its task, so two loaders may not share one."""
+    batches = Batches({"a": 1})
+    tasks = set()
+
+    async def asked(keys: Sequence[str]) -> Mapping[str, object]:
+        tasks.add(asyncio.current_task())
+        return await batches(keys)
+
+    loader, other, watched = Loader(asked), Loader(asked), Loader(asked)
+    await loader.load_many(["a"], alone=True)
+    await other.load_many(["a"], alone=True)
+    assert tasks == {asyncio.current_task()}
+    token = current_waterfall.set(Waterfall())
+    try:
+        await watched.load_many(["a"], alone=True)
+    finally:
+        current_waterfall.reset(token)
+
+    assert len(tasks) == 2

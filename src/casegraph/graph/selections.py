@@ -38,9 +38,10 @@ def is_alone(info: Info) -> bool:
 
 
 def is_of_one(info: Info) -> bool:
-    """Return whether nothing else is asked of a field's kind while it is: its parent is the only.
+    """Return whether a field has one parent only, so that its kind is asked of no other meanwhile.
 
-    That is below the only field of an operation, with no list between.
+    That is below the only field of an operation, with no list between. The same of the same parent
+    may be asked twice, under two names.
     """
     raw: Any = info._raw_info  # noqa: SLF001  as below
     around = raw.path
