@@ -37,6 +37,8 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a request, or refuse it where too many connections are open."""
         super().connection_made(transport)
+        # A handler on its logger, as tools hang on every one, would turn the server's own on.
+        self.access_log = self.access_log and self.config.access_log
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._head_bytes = 0

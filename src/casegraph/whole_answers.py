@@ -64,7 +64,7 @@ class WholeAnswers(RequestResponseCycle):
     def _lines(self, start: Any, size: int) -> bytes | None:
         """Return the headers of an answer of so many bytes; None where the server has to look."""
         headers = [*self.default_headers, *start["headers"]]
-        said = dict(headers)
+        said = dict(reversed(headers))  # of what is said twice the first counts, as it does there
         if said.get(b"content-length") != b"%d" % size or not _OF_THE_SERVER.isdisjoint(said):
             return None
         lines = b"\r\n".join(map(b": ".join, headers))
