@@ -16,6 +16,7 @@ from casegraph.linking.identity import CaseKey, System, normalise
         ("4711", "4711"),
         ("\u00a0 4711\u2009\n", "4711"),
         ("Jose\u0301", "Jos\u00e9"),
+        ("\u212b", "\u00c5"),
     ],
 )
 def test_what_nobody_can_see_is_folded(text: str | None, normal: str | None) -> None:

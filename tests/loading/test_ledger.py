@@ -1,5 +1,7 @@
 """What one request was answered from, by record and as a whole."""
 
+import weakref
+
 from casegraph.loading.freshness import DEFAULT_WINDOWS, Kind
 from casegraph.loading.ledger import Ledger, Provenance, Source, StaleReason
 
@@ -49,6 +51,21 @@ def test_a_copy_carries_the_provenance_of_what_it_was_made_of() -> None:
     ledger.carry(Record(), stranger)
 
     assert (ledger.of(copy), ledger.of(stranger)) == (came(10), None)
+
+
+def test_of_records_that_were_let_go_nothing_is_known() -> None:
+    """Nor are they held, or their copies, whether anybody has asked about those or not."""
+    ledger, original, copy = Ledger(), Record(), Record()
+    held = weakref.ref(copy)
+    ledger.enter(came(10), [original])
+    ledger.carry(original, copy)
+    ledger.forget_records()
+
+    del copy
+
+    assert held() is None
+    assert ledger.of(original) is None
+    assert list(ledger) == [came(10)]
 
 
 def test_records_do_not_lend_their_identity_to_later_ones() -> None:

@@ -27,11 +27,11 @@ class CaseKey(NamedTuple):
 
     def normalised(self) -> "CaseKey | None":
         """Return the key in normal form, or None where either half is blank."""
-        normal = (normalise(self.hub_id), normalise(self.case_id))
-        if normal == self:
-            return self
-        hub_id, case_id = normal
-        return None if hub_id is None or case_id is None else CaseKey(hub_id, case_id)
+        hub_id, case_id = normalise(self.hub_id), normalise(self.case_id)
+        if hub_id is None or case_id is None:
+            return None
+        is_normal = hub_id is self.hub_id and case_id is self.case_id
+        return self if is_normal else CaseKey(hub_id, case_id)
 
 
 def normalise(text: str | None) -> str | None:
