@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from casegraph.app import create_app, create_gateway
 from casegraph.checks import Finding, check_upstreams
@@ -37,7 +36,9 @@ from casegraph.telemetry.logs import configure_logging, log_uncaught
 from casegraph.wiring import wire
 from casegraph.workers import WorkerFailed, serve_with_workers
 
-if TYPE_CHECKING:  # the bundled upstreams take 3 MB, which a gateway over others does without
+if TYPE_CHECKING:  # these take 2 and 3 MB, which a gateway over other upstreams does without
+    from rich.console import Console
+
     from casegraph.sandbox.world import World
 
 app = typer.Typer(
@@ -46,8 +47,6 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # they could hold credentials
     help="One GraphQL question, one case: a gateway over four case systems.",
 )
-_out = Console(soft_wrap=True, highlight=False)
-_err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 _DRAIN_SECONDS = 5.0
 """How long balancers get to notice that the process is not ready (reliability §3)."""
@@ -68,7 +67,7 @@ def main() -> None:
     try:
         app()
     except SettingsInvalid as error:
-        _err.print(f"casegraph: {error}", markup=False)
+        typer.echo(f"casegraph: {error}", err=True)
         sys.exit(2)
 
 
@@ -168,11 +167,11 @@ def sandbox(
 
     def ready(chosen: int) -> None:
         base = f"http://{_shown_host(host)}:{chosen}"
-        _out.print(f"# The four upstreams of casegraph's sandbox ({cases} cases, seed {seed}).")
-        _out.print(f"# Calls so far: {base}/__control/calls — paste the lines below to point a")
-        _out.print("# gateway at them.", markup=False)
+        typer.echo(f"# The four upstreams of casegraph's sandbox ({cases} cases, seed {seed}).")
+        typer.echo(f"# Calls so far: {base}/__control/calls — paste the lines below to point a")
+        typer.echo("# gateway at them.")
         for name, value in built.environment(base).items():
-            _out.print(f"export {name}={shlex.quote(value)}", markup=False)
+            typer.echo(f"export {name}={shlex.quote(value)}")
 
     _serve(lambda: serve_on_socket(built.app, host, port, ready))
 
@@ -197,9 +196,9 @@ def schema(
     except OSError as error:
         raise SettingsInvalid(f"{check}: {error.strerror or 'cannot be read'}.") from None
     if not same:
-        _err.print(f"{check} is not the schema of this code; print it anew.", markup=False)
+        typer.echo(f"{check} is not the schema of this code; print it anew.", err=True)
         raise typer.Exit(1)
-    _out.print(f"{check} is up to date.", markup=False)
+    typer.echo(f"{check} is up to date.")
 
 
 @app.command()
@@ -213,8 +212,9 @@ def query(
     asked = _operation(document, variables, operation)
     settings, _ = _settings_or_sandbox(config)
     answer = asyncio.run(_run_query(settings, asked))
-    if _out.is_terminal:
-        _out.print_json(answer)
+    console = _console()
+    if console.is_terminal:
+        console.print_json(answer)
     else:
         sys.stdout.write(json.dumps(json.loads(answer), indent=2, ensure_ascii=False) + "\n")
     if "errors" in json.loads(answer):
@@ -237,7 +237,7 @@ def explain(
     forecast, answer, compiled = asyncio.run(_explain(settings, asked))
     if forecast is None:
         for error in answer["errors"]:
-            _err.print(f"casegraph: {error['message']}", markup=False)
+            typer.echo(f"casegraph: {error['message']}", err=True)
         raise typer.Exit(1)
     if plan or code:
         sys.stdout.write("\n".join(compiled.shown(plan=plan, code=code)))
@@ -260,8 +260,8 @@ def api_key(
         key, line = new_key(name, scope)
     except ApiKeysError as error:
         raise SettingsInvalid(f"api-key: {error}") from None
-    _out.print(f"# For the client; it is kept nowhere:\n{key}", markup=False)
-    _out.print(f"# For the file that CASEGRAPH_AUTH__API_KEYS_FILE names:\n{line}", markup=False)
+    typer.echo(f"# For the client; it is kept nowhere:\n{key}")
+    typer.echo(f"# For the file that CASEGRAPH_AUTH__API_KEYS_FILE names:\n{line}")
 
 
 @app.command()
@@ -270,10 +270,11 @@ def check(config: Config = None) -> None:
     settings = load_settings(config)
     _warn_of_unknown()
     findings = asyncio.run(_check(settings))
+    console = _console()
     for finding in findings:
         word, style = _FOUND[finding.ok]
-        _out.print(f"{word:<4}", style=style, end=" ")
-        _out.print(f"{finding.upstream:<18} {finding.text}", markup=False)
+        console.print(f"{word:<4}", style=style, end=" ")
+        console.print(f"{finding.upstream:<18} {finding.text}", markup=False)
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
 
@@ -323,20 +324,18 @@ def _welcome(
     settings: Settings, world: "World | None", shown: tuple[ExampleQuery, ...], base: str
 ) -> None:
     if world is not None:
-        _out.print("No upstream is configured: this gateway runs on the bundled upstreams.")
+        typer.echo("No upstream is configured: this gateway runs on the bundled upstreams.")
     if not settings.auth.is_configured() and not settings.is_loopback():
-        _out.print("Anybody who can reach this address can ask: nobody has to say who they are.")
+        typer.echo("Anybody who can reach this address can ask: nobody has to say who they are.")
     for name, upstream in settings.upstreams().items():
         where = upstream.url if upstream.is_configured() else "not configured"
-        _out.print(f"  {name:<18} {where}", markup=False)
-    _out.print(f"\nGraphQL    {base}/graphql")
+        typer.echo(f"  {name:<18} {where}")
+    typer.echo(f"\nGraphQL    {base}/graphql")
     if settings.on_loopback(settings.explorer):
-        _out.print(f"Explorer   {base}/")
-    _out.print("\nThree questions to paste into the explorer (it has them in its tabs):")
+        typer.echo(f"Explorer   {base}/")
+    typer.echo("\nThree questions to paste into the explorer (it has them in its tabs):")
     for each in shown[:3]:
-        _out.print(
-            f"\n# {each.about}\n{each.query}# variables\n{each.variables_text()}", markup=False
-        )
+        typer.echo(f"\n# {each.about}\n{each.query}# variables\n{each.variables_text()}")
 
 
 def _serve(run: Callable[[], None]) -> None:
@@ -377,9 +376,16 @@ async def _check(settings: Settings) -> list[Finding]:
         await wired.close()
 
 
+def _console() -> "Console":
+    """Return what can colour, for those who look at a terminal."""
+    from rich.console import Console  # noqa: PLC0415  see above
+
+    return Console(soft_wrap=True, highlight=False)
+
+
 def _warn_of_unknown() -> None:
     for name in unknown_variables(os.environ):
-        _err.print(f"casegraph: {name} is not a setting of this version; ignored.", markup=False)
+        typer.echo(f"casegraph: {name} is not a setting of this version; ignored.", err=True)
 
 
 def _read(path: Path) -> str:
