@@ -153,10 +153,7 @@ def unrated_of(summaries: Sequence[CaseSummary]) -> frozenset[str]:
 
 
 async def known_of_list(access: Access, asking: Asking, known: Known) -> Known:
-    """Return what is known, with the list that tells which cases have been rated."""
-    nowhere = with_list(known, None, 1.0)
-    if not has_list(access, asking):
-        return nowhere
+    """Return what is known, with the list that tells who has been rated, where `has_list`."""
     summaries = await access.kept.peek(SUMMARIES, WHOLE, asking)
     if summaries is not None:
         cases = max(len(summaries.value), 1)
@@ -168,5 +165,5 @@ async def known_of_list(access: Access, asking: Asking, known: Known) -> Known:
         total = access.learned.total_below((*asking.scope.parts("action_management"), "cases"))
     share = access.learned.share((*parts, *RATED))
     if total is None or share is None or total > SUMMARY_PAGES * PAGE_SIZE:
-        return nowhere
+        return with_list(known, None, 1.0)
     return with_list(known, -(-total // PAGE_SIZE), share)
