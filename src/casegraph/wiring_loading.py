@@ -15,7 +15,6 @@ from casegraph.linking.rules import Rule, TableRule
 from casegraph.linking.table import IdentityTable, IdentityTableError
 from casegraph.loading.feeds.bounds import FeedBounds, FeedConfig, FeedMode
 from casegraph.loading.feeds.feeds import Feeds
-from casegraph.loading.identity_table import read_identity_table
 from casegraph.loading.links import LinkConfig, Links
 from casegraph.loading.scope import DataScope
 from casegraph.loading.sources import Sources
@@ -77,7 +76,13 @@ def wire_links(settings: Settings) -> LinkConfig:
         rules[system] = rule = settings.links.rule(name)
         if isinstance(rule, TableRule):
             try:
-                tables[system] = read_identity_table(Path(rule.path))
+                tables[system] = _table(Path(rule.path))
             except (IdentityTableError, OSError) as error:
                 raise SettingsInvalid(f"{PREFIX}LINKS__{name.upper()}: {error}") from None
     return LinkConfig(rules, tables, settings.action_management.hubs or ())
+
+
+def _table(path: Path) -> IdentityTable:
+    from casegraph.loading.identity_table import read_identity_table  # noqa: PLC0415  SQLite
+
+    return read_identity_table(path)

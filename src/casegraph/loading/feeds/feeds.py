@@ -19,14 +19,14 @@ from casegraph.loading.feeds.keeper import Keeper, OwnKeeper
 from casegraph.loading.feeds.note_reading import NoteReading
 from casegraph.loading.feeds.reading import Reading
 from casegraph.loading.feeds.review_reading import ReviewReading
-from casegraph.loading.feeds.store_file import FileKeeper, FileStore
 from casegraph.loading.scope import DataScope, tenant_of
 from casegraph.loading.sources import Sources
 from casegraph.upstreams.action_management.records import Note
 from casegraph.upstreams.case_reviews.records import ReviewEntry
 
-if TYPE_CHECKING:  # who has no Redis does not import its driver
+if TYPE_CHECKING:  # who has no Redis or no file does not import what drives it
     from casegraph.loading.feeds.redis_place import RedisServer
+    from casegraph.loading.feeds.store_file import FileStore
 
 MOST_FEEDS = 64
 """Hubs with a feed at the same time."""
@@ -51,7 +51,7 @@ class Feeds:
         file: Path | None = None,
         redis_url: str | None = None,
     ) -> None:
-        self._file = None if file is None else FileStore(file)
+        self._file = None if file is None else _file_store(file)
         self._redis = None if redis_url is None else _redis_server(redis_url)
         self._token = uuid4().hex
         self._sources = sources
@@ -113,7 +113,7 @@ class Feeds:
         if self._redis is not None:
             return _redis_keeper(self._redis, name, self._token)
         if self._file is not None:
-            return FileKeeper(self._file, name)
+            return _file_keeper(self._file, name)
         return OwnKeeper()
 
 
@@ -123,6 +123,18 @@ def _notes_key(scope: DataScope, hub_id: str) -> tuple[str, ...]:
 
 def _reviews_key(scope: DataScope) -> tuple[str, ...]:
     return (*scope.parts(ReviewReading.upstream), ReviewReading.operation)
+
+
+def _file_store(file: Path) -> "FileStore":
+    from casegraph.loading.feeds.store_file import FileStore  # noqa: PLC0415  SQLite
+
+    return FileStore(file)
+
+
+def _file_keeper(store: "FileStore", name: str) -> Keeper[Any]:
+    from casegraph.loading.feeds.store_file import FileKeeper  # noqa: PLC0415  the same
+
+    return FileKeeper(store, name)
 
 
 def _redis_server(url: str) -> "RedisServer":
