@@ -191,12 +191,12 @@ async def test_a_value_with_a_part_that_could_not_be_read_is_not_kept(read: Read
     spoilt = ContractViolation("ratings", "things", "a value of a wrong type")
 
     async def repaired() -> Any:
-        note_body(100)
+        note_body(bytes(100))
         note_repair()
         return [spoilt]
 
     async def sound() -> Any:
-        note_body(100)
+        note_body(bytes(100))
         return ["sound"]
 
     for fetch in (repaired, sound):

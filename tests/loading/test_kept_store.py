@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casegraph.loading.cache import Cache
-from casegraph.loading.kept_store import CacheStore, Entry, MemoryStore
+from casegraph.loading.kept_store import CacheStore, Entry, MemoryStore, Unread
 from support.clock import Clock, settle
 
 
@@ -109,6 +109,49 @@ async def test_what_a_value_came_in_is_its_size() -> None:
     assert await found(store, "d") is None
 
 
+async def test_what_is_kept_unread_is_read_once_and_only_when_it_is_wanted() -> None:
+    """Whether it is there can be told without; who reads it later gets the very same object."""
+    store, bodies = MemoryStore(), list[bytes]()
+
+    def read(body: bytes) -> list[str]:
+        bodies.append(body)
+        return json.loads(body)
+
+    store.put_unread("k", Unread(b'["a"]', read, 1000), 60)
+    assert (store.has("k"), store._bytes, bodies) == (True, 6, [])
+    entry = store.at_once("k")
+    assert entry == Entry(["a"], 1000, 5)
+    assert store.at_once("k") is entry
+    assert (bodies, store._bytes) == ([b'["a"]'], 6)
+
+
+async def test_a_body_that_cannot_be_read_again_is_a_miss() -> None:
+    """Nothing is raised, and nothing of it stays."""
+    store = MemoryStore()
+    store.put_unread("k", Unread(b"no JSON", json.loads, 1000), 60)
+    assert store.has("k")
+    assert await found(store, "k") is None
+    assert (store.has("k"), store._bytes) == (False, 0)
+
+
+async def test_what_is_unread_takes_its_turn_among_the_others() -> None:
+    """A newer entry stays, no time at all deletes, and it ends with its time."""
+    clock = Clock()
+    store = MemoryStore(clock)
+    put(store, "k", "newer", 1001)
+    store.put_unread("k", Unread(b'"older"', json.loads, 1000), 60)
+    assert await found(store, "k") == "newer"
+    store.put_unread("k", Unread(b'"newest"', json.loads, 1002), 30)
+    put(store, "k", "older", 1001)
+    clock.now += 30
+    assert (store.has("k"), await found(store, "k")) == (True, "newest")
+    clock.now += 0.1
+    assert (store.has("k"), await found(store, "k")) == (False, None)
+    store.put_unread("k", Unread(b'"last"', json.loads, 1003), 60)
+    store.put_unread("k", Unread(b'"none"', json.loads, 1004), 0)
+    assert (store.has("k"), store._bytes) == (False, 0)
+
+
 async def test_a_hundred_thousand_keys_stay_within_the_default_bounds() -> None:
     """However many distinct keys come, ten thousand entries are kept, the newest ones."""
     store = MemoryStore()
@@ -121,7 +164,7 @@ async def test_a_hundred_thousand_keys_stay_within_the_default_bounds() -> None:
 
 operations = st.lists(
     st.tuples(
-        st.sampled_from(["get", "put", "delete", "wait"]),
+        st.sampled_from(["get", "put", "put unread", "delete", "wait"]),
         st.sampled_from("abcdef"),
         st.integers(0, 12),
     ),
@@ -141,8 +184,12 @@ async def test_the_memory_behaves_as_a_plain_model(script: list) -> None:
         elif action == "delete":
             await store.delete(key)
             model.pop(key, None)
-        elif action == "put":
-            put(store, key, "x" * number, clock.now, number)
+        elif action.startswith("put"):
+            value = "x" * number
+            if action == "put":
+                put(store, key, value, clock.now, number)
+            else:
+                store.put_unread(key, Unread(encode(value), json.loads, clock.now), number)
             model.pop(key, None)
             if number:
                 model[key] = ("x" * number, clock.now + number)

@@ -31,7 +31,12 @@ from casegraph.loading.once import made_once
 from casegraph.loading.sources import Sources
 from casegraph.telemetry import waterfall
 from casegraph.transport.allowance import reserving
-from casegraph.upstreams.action_management.client import CASE_PAGE_MAX, CaseQuery
+from casegraph.upstreams.action_management.client import (
+    CASE_PAGE_MAX,
+    CaseQuery,
+    reread_case,
+    reread_page,
+)
 from casegraph.upstreams.action_management.records import Case, CasePage, Note
 from casegraph.upstreams.decode import Shape, encode
 from casegraph.upstreams.paths import int32
@@ -45,13 +50,21 @@ V = TypeVar("V")
 
 
 def _kept_as(
-    kind: Kind, name: str, shape: object, records: Callable[[V], Iterable[object]]
+    kind: Kind,
+    name: str,
+    shape: object,
+    records: Callable[[V], Iterable[object]],
+    reread: Callable[[bytes, str], V] | None = None,
 ) -> What[V]:
-    return What(UPSTREAM, kind, name, encode, Shape[V](shape).read_strictly, records)
+    again = None if reread is None else lambda body, parts: reread(body, parts[0])
+    decode = Shape[V](shape).read_strictly
+    return What(UPSTREAM, kind, name, encode, decode, records, reread=again)
 
 
-CASE: What[Case | None] = _kept_as(Kind.CASES, "case", Case, lambda case: (case,))
-CASE_PAGE: What[CasePage] = _kept_as(Kind.CASES, "case_query", CasePage, lambda page: page.items)
+CASE: What[Case | None] = _kept_as(Kind.CASES, "case", Case, lambda case: (case,), reread_case)
+CASE_PAGE: What[CasePage] = _kept_as(
+    Kind.CASES, "case_query", CasePage, lambda page: page.items, reread_page
+)
 NOTE: What[Note | None] = _kept_as(Kind.NOTES, "case_note", Note, lambda note: (note,))
 
 

@@ -24,13 +24,7 @@ from casegraph.errors import (
     UpstreamUnavailable,
 )
 from casegraph.loading.asking import Asking
-from casegraph.loading.freshness import (
-    DEFAULT_WINDOWS,
-    Acceptance,
-    Kind,
-    Windows,
-    stands_in,
-)
+from casegraph.loading.freshness import DEFAULT_WINDOWS, Acceptance, Kind, Windows, stands_in
 from casegraph.loading.kept_calls import FLIGHT_SECONDS, Fetch, SharedCalls
 from casegraph.loading.kept_holds import Holds
 from casegraph.loading.kept_rules import (
@@ -41,6 +35,7 @@ from casegraph.loading.kept_rules import (
     outcome,
     provenance,
     served,
+    unread_of,
     windows_of,
 )
 from casegraph.loading.kept_store import Entry, MemoryStore, Store
@@ -271,7 +266,7 @@ class Kept:
             raise UpstreamUnavailable(what.upstream, what.name, text, sent=False)
         self._calls.forget_older(key, acceptance)
         late = None
-        if what.kind is Kind.CASES and (self._memory is None or self._memory.at_once(key)):
+        if what.kind is Kind.CASES and (self._memory is None or self._memory.has(key)):
             late = partial(self._instead_of_late, what, key, acceptance)
         try:
             brought = await self._calls.one(what, key, fetch, late)
@@ -324,13 +319,18 @@ class Kept:
                 return reading
         return end  # as a value: raised here, its traceback would hold this frame and so itself
 
-    def _keep(self, what: What[T], key: Key, entry: Entry[T]) -> None:
+    def _keep(self, what: What[T], key: Key, entry: Entry[T], body: bytes | None = None) -> None:
         windows = self.windows[what.kind]
         if windows.kept <= 0:
             return  # of this kind nothing is there, and nothing ever stands in
         if entry.value is None:
             windows = windows_of(entry, windows, key)
-        self._store.put(key, entry, what.encode, windows.kept - self._age(entry))
+        seconds = windows.kept - self._age(entry)
+        unread = None if self._memory is None else unread_of(what, key, entry, body, windows)
+        if self._memory is None or unread is None:
+            self._store.put(key, entry, what.encode, seconds)
+        else:
+            self._memory.put_unread(key, unread, seconds)
 
     def _ask_behind(self, what: What[T], key: Key, fetch: Fetch[T]) -> None:
         """Ask anew without this request's deadline, allowance and record: it has its answer."""

@@ -58,11 +58,14 @@ class SharedCalls:
     def __init__(
         self,
         written: Written,
-        keep: Callable[[What[Any], Key, Entry[Any]], None],
+        keep: Callable[[What[Any], Key, Entry[Any], bytes | None], None],
         clock: Callable[[], float],
         seconds: float = FLIGHT_SECONDS,
     ) -> None:
-        """Take a clock of seconds since 1970, and the longest time for one call."""
+        """Take a clock of seconds since 1970, and the longest time for one call.
+
+        `keep` gets an entry, and the body that is all of it where there is one.
+        """
         self._written = written
         self._keep = keep
         self._clock = clock
@@ -206,7 +209,7 @@ class SharedCalls:
             entry = Entry(value, begun.at, size)
             # Another has begun since, or a write came between: this one is not the newest.
             if self._begun.get(key) is begun:
-                self._keep(what, key, entry)
+                self._keep(what, key, entry, None if size is None else receipt.only)
             return entry
         finally:
             if self._begun.get(key) is begun:

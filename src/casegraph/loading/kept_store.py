@@ -1,7 +1,8 @@
 """Where entries are kept: decoded in this process, or as bytes in a cache that processes share.
 
-In memory nothing is decoded twice, and the bound in bytes counts what an entry would be as JSON. In
-a shared cache an entry is a JSON object with its moment and its value.
+In memory nothing is decoded twice but what is only there for bad times, which is kept as the body
+it came in; the bound in bytes counts what an entry would be as JSON. In a shared cache an entry is
+a JSON object with its moment and its value.
 Invariants: no operation raises; an entry that cannot be read is a miss and one that cannot be
 written is not kept; what is being written is found before it has arrived.
 """
@@ -42,6 +43,14 @@ class Entry(msgspec.Struct, Generic[T], frozen=True):
     """About how many bytes it is; None where only encoding it can tell."""
 
 
+class Unread(msgspec.Struct, frozen=True):
+    """An entry as the body that it was read from, for whoever wants it after all."""
+
+    body: bytes
+    read: Callable[[bytes], Any]
+    fetched_at: float
+
+
 class Store(Protocol):
     """Keeps entries by key."""
 
@@ -65,7 +74,7 @@ class MemoryStore:
     """Entries in this process; the least recently used goes first.
 
     A dead entry goes when it is read or when it has become the least recently used, which the
-    bounds make soon enough.
+    bounds make soon enough. An unread one is read when somebody first wants it, and stays so.
     """
 
     def __init__(
@@ -93,12 +102,17 @@ class MemoryStore:
             self._remove(key)
             return None
         self._rows.move_to_end(key)
-        return row.entry
+        entry = row.entry
+        return self._read(key, row, entry) if isinstance(entry, Unread) else entry
+
+    def has(self, key: str) -> bool:
+        """Return whether `at_once` may find an entry; nothing is read for it."""
+        row = self._rows.get(key)
+        return row is not None and self._clock() <= row.expires_at
 
     def put(self, key: str, entry: Entry[T], encode: Callable[[T], bytes], seconds: float) -> None:
         """Keep the entry, unless a newer one is there."""
-        row = self._rows.get(key)
-        if row is not None and row.entry.fetched_at > entry.fetched_at:
+        if self._has_newer(key, entry.fetched_at):
             return
         self._remove(key)
         if seconds <= 0:
@@ -109,13 +123,15 @@ class MemoryStore:
             if value is None:
                 return
             size = len(value)
-        size += len(key)
-        if size > self._max_bytes:
+        self._enter(key, entry, size, seconds)
+
+    def put_unread(self, key: str, unread: Unread, seconds: float) -> None:
+        """Keep an entry as its body, as `put` does."""
+        if self._has_newer(key, unread.fetched_at):
             return
-        self._rows[key] = _Row(entry, size, self._clock() + seconds)
-        self._bytes += size
-        while len(self._rows) > self._max_entries or self._bytes > self._max_bytes:
-            self._remove(next(iter(self._rows)))
+        self._remove(key)
+        if seconds > 0:
+            self._enter(key, unread, len(unread.body), seconds)
 
     async def written(self, key: str) -> None:
         """Return at once: there is no other process."""
@@ -128,6 +144,31 @@ class MemoryStore:
         """Forget everything."""
         self._rows.clear()
         self._bytes = 0
+
+    def _has_newer(self, key: str, fetched_at: float) -> bool:
+        row = self._rows.get(key)
+        return row is not None and row.entry.fetched_at > fetched_at
+
+    def _enter(self, key: str, entry: Entry[Any] | Unread, size: int, seconds: float) -> None:
+        size += len(key)
+        if size > self._max_bytes:
+            return
+        self._rows[key] = _Row(entry, size, self._clock() + seconds)
+        self._bytes += size
+        while len(self._rows) > self._max_entries or self._bytes > self._max_bytes:
+            self._remove(next(iter(self._rows)))
+
+    def _read(self, key: str, row: "_Row", unread: Unread) -> Entry[Any] | None:
+        """Return an unread entry as it was when it came, and keep it so from now on."""
+        try:
+            value = unread.read(unread.body)
+        except Exception as error:  # noqa: BLE001  as garbage of any kind it is a miss
+            _log.debug("an entry cannot be read again (%s)", type(error).__name__)
+            self._remove(key)
+            return None
+        entry = Entry(value, unread.fetched_at, len(unread.body))
+        self._rows[key] = _Row(entry, row.size, row.expires_at)
+        return entry
 
     def _remove(self, key: str) -> None:
         row = self._rows.pop(key, None)
@@ -223,7 +264,7 @@ def open_store(url: str) -> Store:
 
 
 class _Row(msgspec.Struct, frozen=True):
-    entry: Entry[Any]
+    entry: Entry[Any] | Unread
     size: int
     expires_at: float
 

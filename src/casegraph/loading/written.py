@@ -38,6 +38,11 @@ class Key(str):
         key._marked = (name, tenant, parts)
         return key
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the thing is asked by."""
+        return self._marked[2]
+
     def marks(self) -> list[str]:
         """Return where marks would stand; made when asked for, since most keys are of no write."""
         name, tenant, parts = self._marked

@@ -146,7 +146,7 @@ class Rest:
         )
         try:
             reply = await self._send(call)
-            note_body(len(reply.body))
+            note_body(reply.body)
             if check is not None or not is_good(reply.status):
                 self._judge(operation, reply, check)
         except (DeadlineExceeded, UpstreamUnavailable) as error:

@@ -116,25 +116,20 @@ class ActionManagement:
         """E1: one page of cases in list form."""
         ids = _hub(hub_id)
         reply = await self._rest.call(CASE_QUERY, ids, body=query.body())
-        page = self._rest.read(CASE_QUERY, _CASE_PAGE, reply)
-        hub = str(ids["hub"])
-        for case in page.items:
-            stamp_case(case, hub, detailed=False)
-        return page
+        return _listed(self._rest.read(CASE_QUERY, _CASE_PAGE, reply), ids)
 
     async def case(self, hub_id: str, case_id: str) -> Case:
         """E2: one case with its details."""
         ids = _case(hub_id, case_id)
         reply = await self._rest.call(CASE, ids)
-        case = self._rest.read(CASE, _CASE, reply)
-        return stamp_case(case, str(ids["hub"]), detailed=True)
+        return _detailed(self._rest.read(CASE, _CASE, reply), ids)
 
     async def case_document(self, hub_id: str, case_id: str) -> CaseDocument:
         """E2 as the vendor's own object, to be changed and put back whole."""
         ids = _case(hub_id, case_id)
         reply = await self._rest.call(CASE, ids)
         members = self._rest.read(CASE, _MEMBERS, reply)
-        case = stamp_case(self._rest.read(CASE, _CASE, reply), str(ids["hub"]), detailed=True)
+        case = _detailed(self._rest.read(CASE, _CASE, reply), ids)
         return CaseDocument(case, members, strong_etag(reply.headers.get("etag")))
 
     async def case_put(
@@ -234,6 +229,27 @@ class ActionManagement:
         """Return the hubs that the credentials may see (Hubs API)."""
         reply = await self._hubs.call(HUBS)
         return self._hubs.read(HUBS, _HUBS, reply).items
+
+
+def reread_page(body: bytes, hub_id: str) -> CasePage:
+    """Return E1's body as `case_query` has; raises one of `UNREAD` for what it had to repair."""
+    return _listed(_CASE_PAGE.read_strictly(body), _hub(hub_id))
+
+
+def reread_case(body: bytes, hub_id: str) -> Case:
+    """Return E2's body as `case` has; raises one of `UNREAD` for what it had to repair."""
+    return _detailed(_CASE.read_strictly(body), _hub(hub_id))
+
+
+def _listed(page: CasePage, ids: Mapping[str, Segment]) -> CasePage:
+    hub = str(ids["hub"])
+    for case in page.items:
+        stamp_case(case, hub, detailed=False)
+    return page
+
+
+def _detailed(case: Case, ids: Mapping[str, Segment]) -> Case:
+    return stamp_case(case, str(ids["hub"]), detailed=True)
 
 
 def _hub(hub_id: str) -> dict[str, Segment]:
