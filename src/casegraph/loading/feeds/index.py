@@ -2,8 +2,8 @@
 
 Whatever was read last is what holds: reads are made one after the other, so a later answer is never
 older than an earlier one, while an upstream's own times may go back when its clock is set.
-Beside a row 163 bytes are held of it, with two rows a case: with a set of them, and with all that is
-told of a row, its place among the others too, which is wanted once, they were 355 (tracemalloc).
+Beside a row 163 bytes are held of it, with two rows a case. With a set of them, and with all that
+is told of a row, its place among the others too, which is wanted once, they were 355 (tracemalloc).
 Invariant: each id stands under exactly one case; counts and bytes are those of the rows held.
 """
 
