@@ -18,7 +18,7 @@ class Receipt:
         self.size = 0
         self.has_repairs = False
         self.only: bytes | None = None
-        """The body, while there is but one and it is not empty."""
+        """The body, while there is but one that is not empty."""
 
 
 _receipt: ContextVar[Receipt | None] = ContextVar("receipt", default=None)
