@@ -39,7 +39,7 @@ from casegraph.upstreams.action_management.client import (
 )
 from casegraph.upstreams.action_management.records import Case, CasePage, Note
 from casegraph.upstreams.decode import Shape, encode
-from casegraph.upstreams.paths import int32
+from casegraph.upstreams.paths import int32, number_in
 
 __all__ = ["CaseReads", "NoteKey", "NoteWindow"]
 
@@ -280,10 +280,10 @@ class CaseReads:
         if query.order_by == "id" and query.ascending:
             rows = ((0, page.items[:1]), (len(page.items) - 1, page.items[-1:]))
             ranks = [
-                (int(case.case_id), query.skip + index)
+                (number, query.skip + index)
                 for index, cases in rows
                 for case in cases
-                if case.case_id.isdigit()
+                if (number := number_in(case.case_id)) is not None
             ]
             learned.ranked((*self._scope, hub_id), ranks)
 

@@ -41,11 +41,19 @@ class Segment(str):
     as_json = str.__str__
 
 
+def number_in(text: str) -> int | None:
+    """Return the whole number that an id is; None for any other text, and for one that is too long.
+
+    Not every text of digits is one: a superscript two is a digit that `int` refuses.
+    """
+    is_one = text.isdigit() and text.isascii() and len(text) <= _MOST_DIGITS
+    return int(text) if is_one else None
+
+
 def _integer(name: str, value: str, largest: int) -> Segment:
-    if value.isdigit() and value.isascii() and len(value) <= _MOST_DIGITS:
-        number = int(value)
-        if 1 <= number <= largest:
-            return Segment(number)
+    number = number_in(value)
+    if number is not None and 1 <= number <= largest:
+        return Segment(number)
     raise InvalidArgument(f"{name}: a whole number from 1 to {largest} is asked for.")
 
 

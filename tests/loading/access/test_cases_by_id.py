@@ -19,8 +19,10 @@ SCOPE = ("action_management",)
 class Hub:
     """A hub's list by id, which counts what it is asked."""
 
-    def __init__(self, ids: list[int]) -> None:
+    def __init__(self, ids: list[int], odd: str | None = None) -> None:
         self.ids = ids
+        self.odd = odd
+        """What stands in each page in the place of the second id."""
         self.calls = 0
         kept: Any = None
         self.access = Access(kept)
@@ -33,7 +35,9 @@ class Hub:
         found = self.ids[query.skip : query.skip + query.top]
         ends = {found[0]: query.skip, found[-1]: query.skip + len(found) - 1} if found else {}
         self.learned.ranked((*SCOPE, HUB), ends.items())
-        return CasePage(tuple(Case(str(each)) for each in found), len(self.ids))
+        told = [str(each) for each in found]
+        told[1:2] = told[1:2] if self.odd is None else [self.odd]
+        return CasePage(tuple(map(Case, told)), len(self.ids))
 
     async def one(self, key: CaseKey) -> Case | None:
         """Return one case."""
@@ -69,3 +73,12 @@ async def test_pages_find_what_asking_each_would_find(seed: int) -> None:
     wanted = list(dict.fromkeys(wanted))
 
     assert [each if each in ids else None for each in wanted] == await hub.read(wanted)
+
+
+@pytest.mark.parametrize("odd", ["²", "x", "-2", "9" * 5_000], ids=range(4))
+async def test_an_id_that_is_no_number_spoils_its_page_only(odd: str) -> None:
+    """What such a page holds and leaves out is not known, so each is asked for by itself."""
+    ids = list(range(1, 401))
+    hub = Hub(ids, odd)
+
+    assert await hub.read(ids[10:60]) == ids[10:60]

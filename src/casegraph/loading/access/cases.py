@@ -21,6 +21,7 @@ from casegraph.loading.access.ranks import PAGE, all_pages, next_skip, pages_nee
 from casegraph.loading.loader import each
 from casegraph.upstreams.action_management.client import CaseQuery
 from casegraph.upstreams.action_management.records import Case, CasePage
+from casegraph.upstreams.paths import number_in
 
 WORTH_PAGES = 4
 """Fewer keys are asked one by one: details come with the answer, and at most three calls more."""
@@ -112,7 +113,8 @@ class _Search:
 
     def settle(self, page: CasePage, skip: int) -> None:
         """Take from a page what it holds and what it shows to be missing."""
-        found = {int(case.case_id): case for case in page.items if case.case_id.isdigit()}
+        numbers = ((number_in(case.case_id), case) for case in page.items)
+        found = {number: case for number, case in numbers if number is not None}
         if len(found) < len(page.items) or not found or list(found) != sorted(found):
             return
         first, last = next(iter(found)), next(reversed(found))
