@@ -58,6 +58,6 @@ def replaced(sample: Any, path: str, wrong: Any) -> Any:
     holder: Any = body
     key: Any = "$"
     for part in path.replace("[", ".").replace("]", "").split(".")[1:]:
-        holder, key = holder[key], int(part) if part.isdigit() else part
+        holder, key = holder[key], int(part) if isinstance(holder[key], list) else part
     holder[key] = wrong
     return body["$"]
