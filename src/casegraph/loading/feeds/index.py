@@ -7,6 +7,7 @@ is told of a row, its place among the others too, which is wanted once, they wer
 Invariant: each id stands under exactly one case; counts and bytes are those of the rows held.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Generic
@@ -40,6 +41,10 @@ class _Held(msgspec.Struct, Generic[Row], frozen=True, gc=False):
     changed_at: datetime | None
     size: int
     shows_changes: bool
+
+
+class _Collected(_Held[Row], frozen=True, gc=True):
+    """Of a row that holds an error: by its traceback it may lead back here (`Record`)."""
 
 
 class Index(Generic[Row]):
@@ -93,15 +98,19 @@ class Index(Generic[Row]):
     def forget_case(self, case_id: str) -> tuple[str, ...]:
         """Drop the rows of a case and return their ids."""
         gone = tuple(self._cases.get(case_id, ()))
-        for row_id in gone:
-            self._remove(row_id)
+        if gone:
+            self._remove(case_id, set(gone))
         return gone
 
     def remove(self, row_ids: Iterable[str]) -> None:
         """Drop rows by id, as far as they are held."""
+        gone: dict[str, set[str]] = {}
         for row_id in row_ids:
-            if row_id in self._rows:
-                self._remove(row_id)
+            held = self._rows.get(row_id)
+            if held is not None:
+                gone.setdefault(held.case_id, set()).add(row_id)
+        for case_id, its in gone.items():
+            self._remove(case_id, its)
 
     def by_id(self) -> Mapping[str, Row]:
         """Return a copy of all rows by id."""
@@ -130,20 +139,23 @@ class Index(Generic[Row]):
             self.bytes -= held.size  # its place in the case's list stays, which may be a long one
         else:
             if held is not None:
-                self._remove(row_id)
+                self._remove(held.case_id, {row_id})
             self._cases.setdefault(case_id, []).append(row_id)
-        self._rows[row_id] = _Held(row, case_id, facts.changed_at, size, facts.shows_changes)
+        kind = _Collected if gc.is_tracked(row) else _Held
+        self._rows[row_id] = kind(row, case_id, facts.changed_at, size, facts.shows_changes)
         self._in_order.pop(case_id, None)
         self.bytes += size
 
-    def _remove(self, row_id: str) -> None:
-        held = self._rows.pop(row_id)
-        self.bytes -= held.size
-        self._in_order.pop(held.case_id, None)
-        of_case = self._cases[held.case_id]
-        of_case.remove(row_id)
-        if not of_case:
-            del self._cases[held.case_id]
+    def _remove(self, case_id: str, gone: set[str]) -> None:
+        """Drop some of a case's rows; its list is made anew once, for it may be a long one."""
+        for row_id in gone:
+            self.bytes -= self._rows.pop(row_id).size
+        self._in_order.pop(case_id, None)
+        left = [row_id for row_id in self._cases[case_id] if row_id not in gone]
+        if left:
+            self._cases[case_id] = left
+        else:
+            del self._cases[case_id]
 
     def _is_held(self, row_id: str, row: Row) -> bool:
         held = self._rows.get(row_id)
