@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import zlib
+from sys import getrefcount
 from typing import Any, cast
 
 import pytest
@@ -162,6 +163,13 @@ async def test_what_aiohttp_lets_pass_is_no_answer(data: bytes) -> None:
     assert isinstance(outcome, UpstreamUnavailable)
     assert outcome.sent
     assert not connection.is_ready
+
+
+async def test_an_idle_connection_holds_no_body() -> None:
+    """It may be idle for minutes, and a body be megabytes."""
+    outcome, connection = await read(response(BODY), is_ended=False)
+    assert connection.is_ready
+    assert getrefcount(outcome.body) == getrefcount(bytes(bytearray(BODY))) + 1  # the reply's own
 
 
 @pytest.mark.parametrize("tail", [b"junk", b"H", response(b"[666]"), b"\0"])

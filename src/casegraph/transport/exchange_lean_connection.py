@@ -336,8 +336,11 @@ class Connection(asyncio.Protocol):
         self.abort()
 
     def _settle(self, outcome: Outcome | None) -> None:
-        """Let go of the call, with this outcome unless whoever asked has left."""
+        """Let go of the call, with this outcome unless whoever asked has left.
+
+        And of the body: a connection may be idle for minutes, and a body be megabytes.
+        """
         future, self._future = self._future, None
-        self._call = None
+        self._call = self._body = None
         if future is not None and outcome is not None and not future.done():
             future.set_result(outcome)
