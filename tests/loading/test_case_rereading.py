@@ -76,3 +76,14 @@ async def test_a_page_is_the_same_again(rows: list[dict[str, Any]]) -> None:
 
     assert (again, again.total_count) == (brought, 9)
     assert [(case.detailed, hubs_of(case)) for case in again.items] == [(False, {"7"})] * len(rows)
+
+
+@given(cases, st.sampled_from(["name", "cost", "dateDue"]))
+async def test_a_member_told_twice_is_the_same_again(members: dict[str, Any], name: str) -> None:
+    """The last one stands, be the one before of a wrong type."""
+    body = b'{"%b":[],%b' % (name.encode(), json.dumps({**members, name: None}).encode()[1:])
+    receipt = open_receipt()
+    brought = await answering(body).case("7", "1")
+    assert CASE.reread is not None
+    assert not receipt.has_repairs
+    assert CASE.reread(body, ("7", "1")) == brought

@@ -1,7 +1,9 @@
 """What is only there for bad times is kept as the body it came in, and read when they come."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextvars import Context, copy_context
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +14,9 @@ from casegraph.loading.freshness import Acceptance, Kind, Windows
 from casegraph.loading.kept import Kept
 from casegraph.loading.kept_store import MemoryStore, Unread
 from casegraph.loading.ledger import Source, StaleReason
-from casegraph.transport.receipt import note_body, note_repair
-from support.kept_reads import DOWN, EDITED, RATED, Fetch, Reader, request
+from casegraph.transport.receipt import Receipt, note_body, note_repair
+from support.clock import settle
+from support.kept_reads import DOWN, EDITED, RATED, WINDOWS, Fetch, Reader, request
 
 DOWN_NOW = StaleReason.UPSTREAM_UNAVAILABLE
 
@@ -74,16 +77,18 @@ async def test_it_is_read_again_for_the_first_who_needs_it(read: Reader) -> None
 
 
 async def test_who_accepts_what_is_older_gets_it(read: Reader) -> None:
-    """A client's own max-age is served from a body without a call."""
+    """A client's max-age is served from a body without a call; for nobody else it is read."""
     bodies = Bodies(b'["a"]')
     edited = bodies.of(EDITED)
     await read(edited, bodies.fetch)
     read.clock.now += 5
     unused = Fetch(["unused"])
 
-    assert (await read(edited, unused, Acceptance(max_age=10)))[0] == ["a"]
     assert await read.kept.peek(edited, ("7",), request(Acceptance(max_age=4))) is None
-    assert unused.calls == 0
+    assert await read.kept.peek(edited, ("7",), request()) is None
+    assert bodies.read_again == []
+    assert (await read(edited, unused, Acceptance(max_age=10)))[0] == ["a"]
+    assert (unused.calls, len(bodies.read_again)) == (0, 1)
 
 
 @pytest.mark.parametrize("windows", [Windows(fresh=1), Windows(stale=1), Windows()])
@@ -108,7 +113,7 @@ async def test_what_is_served_without_a_call_stays_read(read: Reader) -> None:
 
 
 async def test_no_body_stands_for_what_is_not_all_of_it(read: Reader) -> None:
-    """Two bodies, a thing without a way to read it again: the value itself is kept."""
+    """Two bodies, a part of one, a thing that cannot be read again: the value itself is kept."""
     two = Bodies(b'["a"]', b'["b"]')
     await read(two.of(EDITED), two.fetch)
     assert is_unread(read.kept) == [False]
@@ -116,6 +121,48 @@ async def test_no_body_stands_for_what_is_not_all_of_it(read: Reader) -> None:
     await read(EDITED, one.fetch)
     assert is_unread(read.kept) == [False]
     assert (await read(EDITED, Fetch(DOWN)))[0] == ["a"]
+    await read(replace(one.of(EDITED), is_digest=True), one.fetch)
+    assert is_unread(read.kept) == [False]
+
+
+async def test_it_is_read_again_under_all_that_it_was_asked_by(read: Reader) -> None:
+    """What a body does not say of itself is in the parts of its key."""
+    bodies = Bodies(b'["a"]')
+    edited, parts = bodies.of(EDITED), ("7", "8")
+    await read.kept.read(edited, parts, bodies.fetch, request())
+    assert await read.kept.read(edited, parts, Fetch(DOWN), request()) == ["a"]
+    assert bodies.read_again == [(b'["a"]', parts)]
+
+
+async def test_what_is_being_asked_anew_is_not_the_first_to_go() -> None:
+    """Its call may fail, and then it has to be there."""
+    kept = Kept(MemoryStore(max_entries=2), WINDOWS)
+    bodies, down = Bodies(b'["a"]'), Fetch(DOWN)
+    edited = bodies.of(EDITED)
+    for part in ("7", "8"):
+        await kept.read(edited, (part,), bodies.fetch, request())
+    down.gate.clear()
+    asking = asyncio.create_task(kept.read(edited, ("7",), down, request()))
+    await settle()
+    await kept.read(edited, ("9",), bodies.fetch, request())
+    down.gate.set()
+    assert await asking == ["a"]
+    await kept.close()
+
+
+async def test_a_connection_made_for_a_call_holds_no_body_of_it(read: Reader) -> None:
+    """Whatever is begun in a call keeps its context for as long as it lives."""
+    begun: list[Context] = []
+
+    async def dials() -> Any:
+        begun.append(copy_context())
+        note_body(b'["a"]')
+        return ["a"]
+
+    await read(Bodies().of(EDITED), dials)
+    receipts = [each for each in begun[0].values() if isinstance(each, Receipt)]
+    assert [(each.size, each.only) for each in receipts] == [(5, None)]
+    assert is_unread(read.kept) == [True]
 
 
 async def test_neither_a_repaired_body_nor_that_of_an_absence_is_kept(read: Reader) -> None:

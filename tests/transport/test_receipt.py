@@ -33,11 +33,11 @@ async def test_nothing_is_entered_for_others() -> None:
 
 
 async def test_a_body_is_told_while_it_is_the_only_one() -> None:
-    """What came of two bodies is neither of them."""
+    """What came of two bodies is neither of them; an empty one is none."""
     receipt = open_receipt()
     found = [receipt.only]
-    for body in (b"one", b"two", b"three"):
+    for body in (b"", b"one", b"", b"two", b"three"):
         note_body(body)
         found.append(receipt.only)
 
-    assert found == [None, b"one", None, None]
+    assert found == [None, None, b"one", b"one", None, None]

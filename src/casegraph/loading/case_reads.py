@@ -38,7 +38,7 @@ from casegraph.upstreams.action_management.client import (
     reread_page,
 )
 from casegraph.upstreams.action_management.records import Case, CasePage, Note
-from casegraph.upstreams.decode import Shape, encode
+from casegraph.upstreams.decode import Shape, Where, encode
 from casegraph.upstreams.paths import int32, number_in
 
 __all__ = ["CaseReads", "NoteKey", "NoteWindow"]
@@ -54,9 +54,10 @@ def _kept_as(
     name: str,
     shape: object,
     records: Callable[[V], Iterable[object]],
-    reread: Callable[[bytes, str], V] | None = None,
+    reread: Callable[[bytes, str, Where], V] | None = None,
 ) -> What[V]:
-    again = None if reread is None else lambda body, parts: reread(body, parts[0])
+    where = Where(UPSTREAM, name)
+    again = None if reread is None else lambda body, parts: reread(body, parts[0], where)
     decode = Shape[V](shape).read_strictly
     return What(UPSTREAM, kind, name, encode, decode, records, reread=again)
 

@@ -31,6 +31,7 @@ from casegraph.loading.kept_rules import (
     OUTAGES,
     Reading,
     What,
+    is_served,
     may_serve,
     outcome,
     provenance,
@@ -38,7 +39,7 @@ from casegraph.loading.kept_rules import (
     unread_of,
     windows_of,
 )
-from casegraph.loading.kept_store import Entry, MemoryStore, Store
+from casegraph.loading.kept_store import Entry, MemoryStore, Store, Unread
 from casegraph.loading.ledger import Source, StaleReason
 from casegraph.loading.scope import DataScope
 from casegraph.loading.written import Key, Written, mark_of
@@ -208,6 +209,10 @@ class Kept:
         age = self._clock() - entry.fetched_at
         if age < -_SKEW_SECONDS or self._written.since(entry.fetched_at, key):
             return None
+        if isinstance(entry, Unread):
+            entry = memory.read(key, entry) if is_served(age, windows, acceptance) else None
+            if entry is None:
+                return None
         return served(what, entry, max(0.0, age), windows_of(entry, windows, key), acceptance)
 
     def take(self, what: What[T], reading: Reading[T], asking: Asking) -> T:
@@ -266,7 +271,7 @@ class Kept:
             raise UpstreamUnavailable(what.upstream, what.name, text, sent=False)
         self._calls.forget_older(key, acceptance)
         late = None
-        if what.kind is Kind.CASES and (self._memory is None or self._memory.has(key)):
+        if what.kind is Kind.CASES and (self._memory is None or self._memory.at_once(key)):
             late = partial(self._instead_of_late, what, key, acceptance)
         try:
             brought = await self._calls.one(what, key, fetch, late)

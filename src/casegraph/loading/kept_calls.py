@@ -212,5 +212,7 @@ class SharedCalls:
                 self._keep(what, key, entry, None if size is None else receipt.only)
             return entry
         finally:
+            # A connection dialled here keeps this context, and so the receipt, while it lives.
+            receipt.only = None
             if self._begun.get(key) is begun:
                 del self._begun[key]

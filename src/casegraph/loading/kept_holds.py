@@ -54,7 +54,7 @@ class Holds:
         """
         key = asking.key(what, parts)
         entry = None if self._memory is None else self._memory.at_once(key)
-        if entry is None or entry.value is not value:
+        if not isinstance(entry, Entry) or entry.value is not value:
             return None
         hold = Hold(key, entry, windows_of(entry, self._windows[what.kind], key))
         return hold if self.stands(hold) else None

@@ -6,7 +6,6 @@ Invariant: pure; the same entry, windows and acceptance give the same answer whe
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -92,6 +91,11 @@ def served(
     return Reading(entry.value, provenance(what, entry, Source.CACHE, REASONS[decided]))
 
 
+def is_served(age: float, windows: Windows, acceptance: Acceptance) -> bool:
+    """Return whether `served` returns an entry of a thing that is there."""
+    return verdict(age, windows, acceptance) in REASONS
+
+
 def unread_of(
     what: What[T], key: Key, entry: Entry[T], body: bytes | None, windows: Windows
 ) -> Unread | None:
@@ -100,13 +104,11 @@ def unread_of(
     A page of 100 cases takes half a millisecond to read, and to keep it read as long again: what
     lives on is not in the processor's cache when the next one is read.
     """
-    if body is None or what.reread is None or windows.fresh > 0 or windows.stale > 0:
+    if body is None or entry.value is None or what.reread is None:
         return None
-    return Unread(body, partial(_reread, what.reread, key.parts), entry.fetched_at)
-
-
-def _reread(read: Callable[[bytes, tuple[str, ...]], T], parts: tuple[str, ...], body: bytes) -> T:
-    return read(body, parts)
+    if windows.fresh > 0 or windows.stale > 0:
+        return None
+    return Unread(body, what.reread, key.parts, entry.fetched_at)
 
 
 def outcome(reading: Reading[T]) -> str:

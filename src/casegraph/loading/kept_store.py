@@ -47,7 +47,8 @@ class Unread(msgspec.Struct, frozen=True):
     """An entry as the body that it was read from, for whoever wants it after all."""
 
     body: bytes
-    read: Callable[[bytes], Any]
+    reread: Callable[[bytes, tuple[str, ...]], Any]
+    parts: tuple[str, ...]
     fetched_at: float
 
 
@@ -91,10 +92,11 @@ class MemoryStore:
 
     async def get(self, key: str, decode: Callable[[bytes], Any]) -> Entry[Any] | None:  # noqa: ARG002  the store's protocol
         """Return the entry itself, as it was put."""
-        return self.at_once(key)
+        entry = self.at_once(key)
+        return self.read(key, entry) if isinstance(entry, Unread) else entry
 
-    def at_once(self, key: str) -> Entry[Any] | None:
-        """Return what `get` returns: this store never waits."""
+    def at_once(self, key: str) -> Entry[Any] | Unread | None:
+        """Return the entry, which counts as a use, without reading it: this store never waits."""
         row = self._rows.get(key)
         if row is None:
             return None
@@ -102,13 +104,20 @@ class MemoryStore:
             self._remove(key)
             return None
         self._rows.move_to_end(key)
-        entry = row.entry
-        return self._read(key, row, entry) if isinstance(entry, Unread) else entry
+        return row.entry
 
-    def has(self, key: str) -> bool:
-        """Return whether `at_once` may find an entry; nothing is read for it."""
-        row = self._rows.get(key)
-        return row is not None and self._clock() <= row.expires_at
+    def read(self, key: str, unread: Unread) -> Entry[Any] | None:
+        """Return what `at_once` has found as it was when it came, and keep it so from now on."""
+        row = self._rows[key]
+        try:
+            value = unread.reread(unread.body, unread.parts)
+        except Exception as error:  # noqa: BLE001  as garbage of any kind it is a miss
+            _log.debug("an entry cannot be read again (%s)", type(error).__name__)
+            self._remove(key)
+            return None
+        entry = Entry(value, unread.fetched_at, len(unread.body))
+        self._rows[key] = _Row(entry, row.size, row.expires_at)
+        return entry
 
     def put(self, key: str, entry: Entry[T], encode: Callable[[T], bytes], seconds: float) -> None:
         """Keep the entry, unless a newer one is there."""
@@ -157,18 +166,6 @@ class MemoryStore:
         self._bytes += size
         while len(self._rows) > self._max_entries or self._bytes > self._max_bytes:
             self._remove(next(iter(self._rows)))
-
-    def _read(self, key: str, row: "_Row", unread: Unread) -> Entry[Any] | None:
-        """Return an unread entry as it was when it came, and keep it so from now on."""
-        try:
-            value = unread.read(unread.body)
-        except Exception as error:  # noqa: BLE001  as garbage of any kind it is a miss
-            _log.debug("an entry cannot be read again (%s)", type(error).__name__)
-            self._remove(key)
-            return None
-        entry = Entry(value, unread.fetched_at, len(unread.body))
-        self._rows[key] = _Row(entry, row.size, row.expires_at)
-        return entry
 
     def _remove(self, key: str) -> None:
         row = self._rows.pop(key, None)

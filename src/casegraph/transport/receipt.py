@@ -34,7 +34,7 @@ def open_receipt() -> Receipt:
 def note_body(body: bytes) -> None:
     """Enter a body, where anybody asks."""
     receipt = _receipt.get()
-    if receipt is not None:
+    if receipt is not None and body:
         receipt.only = None if receipt.size else body
         receipt.size += len(body)
 

@@ -35,7 +35,7 @@ from casegraph.upstreams.action_management.records import (
     stamp_case,
 )
 from casegraph.upstreams.base import Operation, Rest, if_match, strong_etag
-from casegraph.upstreams.decode import UNREAD, Shape
+from casegraph.upstreams.decode import UNREAD, Shape, Where
 from casegraph.upstreams.paths import Segment, int32
 
 CASE_QUERY = Operation("case_query", Effect.READ, "POST", "/hubs/{hub}/cases/query")
@@ -231,14 +231,14 @@ class ActionManagement:
         return self._hubs.read(HUBS, _HUBS, reply).items
 
 
-def reread_page(body: bytes, hub_id: str) -> CasePage:
-    """Return E1's body as `case_query` has; raises one of `UNREAD` for what it had to repair."""
-    return _listed(_CASE_PAGE.read_strictly(body), _hub(hub_id))
+def reread_page(body: bytes, hub_id: str, where: Where) -> CasePage:
+    """Return E1's body as `case_query` has; raises ContractViolation where that did."""
+    return _listed(_CASE_PAGE.read(body, where), _hub(hub_id))
 
 
-def reread_case(body: bytes, hub_id: str) -> Case:
-    """Return E2's body as `case` has; raises one of `UNREAD` for what it had to repair."""
-    return _detailed(_CASE.read_strictly(body), _hub(hub_id))
+def reread_case(body: bytes, hub_id: str, where: Where) -> Case:
+    """Return E2's body as `case` has; raises ContractViolation where that did."""
+    return _detailed(_CASE.read(body, where), _hub(hub_id))
 
 
 def _listed(page: CasePage, ids: Mapping[str, Segment]) -> CasePage:
