@@ -146,17 +146,28 @@ def test_a_server_that_is_asked_to_stop_says_so_before_it_stops() -> None:
             process.stdout.close()
 
 
-def test_a_second_signal_ends_the_server_at_once() -> None:
-    """Who asks twice does not wait for draining."""
+AT_ONCE = "state.pop('ready', None) and signal.raise_signal(signal.SIGINT)"
+"""Has the second signal come while the first one is being heard."""
+
+
+TOLD = "state.update(ready=False)"
+
+
+@pytest.mark.parametrize(
+    ("heard", "sent"), [(TOLD, [signal.SIGTERM, signal.SIGINT]), (AT_ONCE, [signal.SIGTERM])]
+)
+def test_a_second_signal_ends_the_server_at_once(heard: str, sent: list[signal.Signals]) -> None:
+    """Who asks twice does not wait for draining, be there no moment between the two."""
     script = DRAINING.replace("drain_seconds=3", "drain_seconds=60")
+    script = "import signal" + script.replace(TOLD, heard)
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own script
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
         assert process.stdout is not None
         assert process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGINT)
+        for each in sent:
+            process.send_signal(each)
 
         assert process.wait(15) is not None
     finally:

@@ -48,6 +48,7 @@ class _Server(uvicorn.Server):
     ) -> None:
         self._collector = collector
         self._stopping = stopping or Stopping()
+        self._is_asked = False
         self._stop_at: float | None = None
         config = uvicorn.Config(
             app,
@@ -67,7 +68,9 @@ class _Server(uvicorn.Server):
         self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._stop_at is not None:
+        # Set at once: what follows may be interrupted by the next signal.
+        was_asked, self._is_asked = self._is_asked, True
+        if was_asked:
             self.force_exit = True
             super().handle_exit(sig, frame)
             return
