@@ -22,7 +22,7 @@ from casegraph.writing.changes import (
     SetMember,
     apply_all,
 )
-from casegraph.writing.documents import Document
+from casegraph.writing.documents import Document, number_of
 from casegraph.writing.fields import differing, snapshot_of
 
 ITEMS = tuple(ProgramListItem(Id(str(number))) for number in (11, 12, 13))
@@ -243,3 +243,10 @@ def test_the_difference_of_a_change_is_what_it_names(case: dict[str, Any], chang
     found = differing(snapshot_of(before.case("96")), snapshot_of(after.case("96")))
 
     assert {field.partition(".")[0] for field in found} <= {group}
+
+
+@pytest.mark.parametrize("text", ["²", "x", "-2", "9" * 5_000], ids=range(4))
+def test_an_id_that_is_no_number_is_sent_as_the_text_it_is(text: str) -> None:
+    """Of the vendor's own lists any text may come, and goes back as it came."""
+    assert number_of(text) == text
+    assert number_of("9423") == 9423

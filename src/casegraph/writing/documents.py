@@ -16,6 +16,7 @@ import msgspec
 from casegraph.errors import ContractViolation
 from casegraph.upstreams.action_management.records import Case, stamp_case
 from casegraph.upstreams.decode import Shape, Where
+from casegraph.upstreams.paths import number_in
 
 _CASE = Shape[Case](Case)
 _WHERE = Where("action_management", "case")
@@ -115,7 +116,8 @@ def replaced(
 
 def number_of(identifier: str) -> int | str:
     """Return an id as the number the vendor writes; ids that are no numbers stay text."""
-    return int(identifier) if identifier.isascii() and identifier.isdigit() else identifier
+    number = number_in(identifier)
+    return identifier if number is None else number
 
 
 def unreadable(name: str) -> ContractViolation:
