@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -48,7 +49,6 @@ class _Server(uvicorn.Server):
     ) -> None:
         self._collector = collector
         self._stopping = stopping or Stopping()
-        self._is_asked = False
         self._stop_at: float | None = None
         config = uvicorn.Config(
             app,
@@ -68,12 +68,11 @@ class _Server(uvicorn.Server):
         self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Set at once: what follows may be interrupted by the next signal.
-        was_asked, self._is_asked = self._is_asked, True
-        if was_asked:
+        if self._stop_at is not None:
             self.force_exit = True
             super().handle_exit(sig, frame)
             return
+        self._stop_at = inf  # at once: the next signal may come in while this one is being heard
         self._stopping.told()
         self._stop_at = time.monotonic() + self._stopping.drain_seconds
         if not self._stopping.drain_seconds:
