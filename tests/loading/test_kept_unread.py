@@ -77,7 +77,7 @@ async def test_it_is_read_again_for_the_first_who_needs_it(read: Reader) -> None
 
 
 async def test_who_accepts_what_is_older_gets_it(read: Reader) -> None:
-    """A client's max-age is served from a body without a call; for nobody else it is read."""
+    """A client's max-age is served from a body without a call; for others it is not read."""
     bodies = Bodies(b'["a"]')
     edited = bodies.of(EDITED)
     await read(edited, bodies.fetch)
